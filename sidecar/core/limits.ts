@@ -1,0 +1,32 @@
+/** Limits that are not options, in one place, each with its reason. What a user may choose is in `config/schema.ts`. */
+
+const MB = 1_000_000
+
+export const limits = {
+  /** A group of waiting records becomes one frame of about this size: 256 KB costs under 1 % of the compression ratio. */
+  frameTargetRawBytes: 1 * MB,
+  /** With less than this waiting, records wait for the frame in work, so that small requests share one write. */
+  frameEagerRawBytes: 256_000,
+  /** Deflate jobs at once: Node's thread pool has four threads, and four jobs fill two cores. */
+  compressionsInFlight: 4,
+  /** Open batches at once. Each may hold a file descriptor; the usual soft limit of a container is 1,024 or more. */
+  openDestinations: 1_000,
+  /** Batches being uploaded at once; each holds `readChunkBytes` and one connection. */
+  deliveriesInFlight: 8,
+  /** Of these, how many for one destination, so that a large one leaves room for others. */
+  deliveriesPerDestination: 4,
+  readChunkBytes: 256 * 1024,
+  /** Shippers give up on a reply after 60 s; we answer 503 before. */
+  replyTimeoutMs: 45_000,
+  /** How long a request waits for room before it is told to come back. */
+  overloadHoldMs: 1_000,
+  /** A connection that Vector keeps idle for 90 s must not be closed by us first. */
+  keepAliveTimeoutMs: 120_000,
+  /** Time for a slow client to send a whole body. */
+  bodyTimeoutMs: 300_000,
+  kustoRequestTimeoutMs: 60_000,
+  /** No byte moved for so long: an upload is stuck. */
+  storageIdleTimeoutMs: 60_000,
+} as const
+
+export const bytesPerMb = MB

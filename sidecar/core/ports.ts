@@ -1,0 +1,179 @@
+/**
+ * The interfaces through which the stages meet. A stage imports this file and never another stage; `sidecar.ts` hands each
+ * stage the implementations it needs. Everything that a simulation must control (time, disk, chance, Kusto) is here too.
+ */
+import type { Destination, Target } from './destination.ts'
+import type { ErrorCode } from './errors.ts'
+import type { RecordBlock } from './record-block.ts'
+
+export interface Clock {
+  /** Milliseconds since 1970, may jump. */
+  now(): number
+  /** Milliseconds since some start, never goes back. */
+  monotonic(): number
+  /** Calls `callback` once after `delayMs`; the timer does not keep the process alive. */
+  after(delayMs: number, callback: () => void): Timer
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Random {
+  /** A number in [0, 1). */
+  next(): number
+  /** Unpredictable bytes as lower-case hex. */
+  hex(bytesCount: number): string
+}
+
+/** One open file. Positions and lengths are bytes. */
+export interface File {
+  /** Writes all of the buffers at `position`, or rejects. */
+  write(buffers: readonly Buffer[], position: number): Promise<void>
+  /** Reads up to `buffer.length` bytes; resolves with how many, fewer only at the end of the file. */
+  read(buffer: Buffer, position: number): Promise<number>
+  /** Makes content and length durable (`fdatasync`). */
+  sync(): Promise<void>
+  truncate(length: number): Promise<void>
+  size(): Promise<number>
+  close(): Promise<void>
+}
+
+export interface FileSystem {
+  /** `create` fails when the file exists; `read` when it does not; `update` opens an existing file for both. Mode 0600. */
+  open(path: string, mode: 'create' | 'read' | 'update'): Promise<File>
+  /** Makes the directory and its parents (mode 0700); fine when it exists. */
+  makeDirectory(path: string): Promise<void>
+  list(path: string): Promise<string[]>
+  rename(from: string, to: string): Promise<void>
+  /** Fine when the file does not exist. */
+  remove(path: string): Promise<void>
+  /** Makes creations, renames and removals in the directory durable. */
+  syncDirectory(path: string): Promise<void>
+  /** Takes the directory for this process; rejects with JOURNAL_LOCKED when another living process has it. */
+  lock(directory: string): Promise<DirectoryLock>
+}
+
+export interface DirectoryLock {
+  release(): Promise<void>
+}
+
+/** `<writer>:<epoch>:<sequence>`: never used twice, since epoch grows at every start of a writer. */
+export type BatchId = string
+
+/** One compressed group of records, ready to be written. */
+export type Frame = {
+  readonly recordCount: number
+  readonly rawBytes: number
+  /** CRC-32 of the uncompressed bytes. */
+  readonly rawCrc32: number
+  /** Raw deflate that ends on a byte boundary with a full flush, so that payloads can be joined. */
+  readonly payload: Buffer
+}
+
+/** Makes batches. Two implementations in `journal/`: on disk, and in memory for `journal.enabled: false`. */
+export interface BatchStore {
+  /** Whether a written frame survives the death of the process. */
+  readonly isDurable: boolean
+  /** Rejects with JOURNAL_WRITE_FAILED, JOURNAL_FULL or MEMORY_FULL. */
+  open(destination: Destination): Promise<OpenBatch>
+}
+
+export interface OpenBatch {
+  readonly id: BatchId
+  /**
+   * Resolves when the frame is written. Calls must not overlap. A rejection with JOURNAL_FULL, MEMORY_FULL or
+   * JOURNAL_WRITE_FAILED leaves the batch as it was before.
+   */
+  append(frame: Frame): Promise<void>
+  /** Ends the batch; nothing may be appended after. Undefined when it held no frame and was removed. */
+  seal(): Promise<SealedBatch | undefined>
+}
+
+/** A batch whose content never changes again, and which can be read as one gzip member as often as needed. */
+export interface SealedBatch {
+  readonly id: BatchId
+  readonly destination: Destination
+  readonly recordCount: number
+  readonly rawBytes: number
+  readonly blobBytes: number
+  /** When its first record was received, milliseconds since 1970. */
+  readonly receivedAtMs: number
+  /** The blob, in pieces of bounded size; ends with an error if the stored bytes are damaged. */
+  read(): AsyncIterable<Buffer>
+  /** Forgets the batch: it is settled. */
+  remove(): Promise<void>
+  /**
+   * After `read` found damage: copies what is whole into a new batch and sets the damaged bytes aside for a person. This
+   * batch is then gone. Undefined when nothing was whole.
+   */
+  repair(): Promise<SealedBatch | undefined>
+}
+
+/** Where an uploaded blob is. `url` has no SAS. */
+export type UploadedBlob = { readonly url: string }
+
+/** Kusto's side. Every rejection is a SidecarError whose code starts with `KUSTO_`, or the error of `batch.read()`. */
+export interface KustoGateway {
+  /** Puts the batch into a container under a name made from its id. Doing it twice leaves one blob. */
+  upload(batch: SealedBatch): Promise<UploadedBlob>
+  /** Posts the ingestion message. After a rejection the message may have been sent all the same. */
+  enqueue(batch: SealedBatch, blob: UploadedBlob): Promise<void>
+  /** Fetches ingestion resources and identity token if they are stale; rejects when Kusto cannot be used. */
+  probe(): Promise<void>
+  /** What is wrong with Kusto as far as the last calls showed, for a person; undefined when nothing is. */
+  trouble(): string | undefined
+  close(): Promise<void>
+}
+
+/** A record or body that is kept aside, with why. */
+export type DeadLetter = {
+  readonly code: ErrorCode
+  readonly reason: string
+  /** Where it was to go, as far as known: `database.table` or the path of the request. */
+  readonly destination: string
+  /** The original bytes. */
+  readonly bytes: Buffer
+}
+
+export interface DeadLetterSink {
+  /** Resolves when all are written; rejects with DEAD_LETTER_FULL or DEAD_LETTER_WRITE_FAILED, and then keeps none for sure. */
+  keep(letters: readonly DeadLetter[]): Promise<void>
+}
+
+/** A record that could not be taken, while its neighbours could. */
+export type RejectedRecord = {
+  readonly code: 'DECODE_NOT_JSON' | 'DECODE_NOT_AN_OBJECT'
+  readonly reason: string
+  readonly bytes: Buffer
+}
+
+export type Decoded = { readonly block: RecordBlock; readonly rejected: readonly RejectedRecord[] }
+
+/** Turns an uncompressed body into records. Throws SidecarError DECODE_EMPTY or DECODE_UNREADABLE. */
+export type Decode = (body: Buffer) => Decoded
+
+/** Undoes a Content-Encoding, never producing more than `maxBytes`. */
+export type Decompress = (body: Buffer, encoding: string | undefined, maxBytes: number) => Promise<Buffer>
+
+export interface Router {
+  /**
+   * Chooses the target for a request path, without its query. Throws SidecarError ROUTE_NOT_FOUND, ROUTE_NAME_INVALID or
+   * ROUTE_TOO_MANY_DESTINATIONS.
+   */
+  route(path: string): Target
+}
+
+/** Brings a sealed batch to its end. */
+export interface Deliver {
+  /**
+   * Resolves when the batch is settled. Rejects with DELIVERY_ATTEMPTS_EXHAUSTED only for a batch that is not durable: its
+   * senders still have the records. A durable batch is tried until it is settled.
+   */
+  deliver(batch: SealedBatch): Promise<void>
+}
+
+/** Takes records on their way to a batch. Resolves when they are as safe as the target's guarantee promises. */
+export interface Intake {
+  append(target: Target, block: RecordBlock): Promise<void>
+}

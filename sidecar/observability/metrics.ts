@@ -1,0 +1,117 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+/**
+ * Every metric of the program. Names are `sidecar_<stage>_<noun>_<unit>[_total]` with base units. Labels are bounded: error
+ * codes and guarantees are closed sets, HTTP statuses are those we answer.
+ */
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Where all metrics of a process are registered. */
+export type MetricsRegistry = Registry
+
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Counter({ name, help, labelNames, registers })
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
+  const histogram = <Label extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly Label[] = [],
+  ) => new Histogram({ name, help, buckets, labelNames, registers })
+  const secondsBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+  return {
+    registry,
+    /** Adds Node's own metrics (memory, event loop, garbage collection). Not for tests: they hold timers. */
+    collectProcess: () => collectDefaultMetrics({ register: registry }),
+
+    httpRequests: counter('sidecar_http_requests_total', 'Requests answered, by status.', ['status']),
+    httpBodyBytes: counter('sidecar_http_body_bytes_total', 'Bytes of bodies received, as they came.'),
+    httpRequestSeconds: histogram(
+      'sidecar_http_request_duration_seconds',
+      'From the first byte of a request to its answer.',
+      secondsBuckets,
+    ),
+    httpInFlightBytes: gauge('sidecar_http_in_flight_bytes', 'Bytes of bodies held in memory.'),
+
+    decodeRecords: counter('sidecar_decode_records_total', 'Records read from bodies.'),
+    decodeRecordBytes: counter('sidecar_decode_record_bytes_total', 'Bytes of these records, uncompressed.'),
+
+    deadLetterRecords: counter(
+      'sidecar_dead_letter_records_total',
+      'Records or bodies kept aside, by error code.',
+      ['code'],
+    ),
+    deadLetterBytes: gauge('sidecar_dead_letter_bytes', 'Bytes in the dead-letter directory.'),
+
+    journalBytes: gauge('sidecar_journal_bytes', 'Bytes in the journal directory.'),
+    journalFrames: counter('sidecar_journal_frames_total', 'Frames written.'),
+    journalFrameBytes: counter('sidecar_journal_frame_bytes_total', 'Bytes of these frames, compressed.'),
+    journalSyncSeconds: histogram(
+      'sidecar_journal_sync_duration_seconds',
+      'Time of one fsync.',
+      secondsBuckets,
+    ),
+    journalErrors: counter('sidecar_journal_errors_total', 'Errors of the journal, by code.', ['code']),
+    journalTornBytes: counter(
+      'sidecar_journal_torn_bytes_total',
+      'Bytes of incomplete frames cut off at start.',
+    ),
+
+    batchOpen: gauge('sidecar_batch_open_batches', 'Open batches.'),
+    batchPendingBytes: gauge(
+      'sidecar_batch_pending_bytes',
+      'Bytes of records waiting to be compressed and written.',
+    ),
+    batchSealed: counter('sidecar_batch_sealed_total', 'Batches sealed, by what was reached first.', [
+      'reason',
+    ]),
+    batchSealedRecords: counter('sidecar_batch_sealed_records_total', 'Records in sealed batches.'),
+    batchSealedRawBytes: counter(
+      'sidecar_batch_sealed_raw_bytes_total',
+      'Uncompressed bytes in sealed batches.',
+    ),
+
+    deliveryWaiting: gauge('sidecar_delivery_waiting_batches', 'Sealed batches that are not settled.'),
+    deliveryOldestSeconds: gauge(
+      'sidecar_delivery_oldest_age_seconds',
+      'Age of the oldest record that is not settled.',
+    ),
+    deliveryAttempts: counter('sidecar_delivery_attempts_total', 'Attempts to deliver a batch, by outcome.', [
+      'outcome',
+    ]),
+    deliverySettledBatches: counter('sidecar_delivery_settled_batches_total', 'Batches queued in Kusto.'),
+    deliverySettledRecords: counter('sidecar_delivery_settled_records_total', 'Records queued in Kusto.'),
+    deliverySettledRawBytes: counter(
+      'sidecar_delivery_settled_raw_bytes_total',
+      'Uncompressed bytes queued in Kusto.',
+    ),
+    deliverySettledBlobBytes: counter(
+      'sidecar_delivery_settled_blob_bytes_total',
+      'Compressed bytes queued in Kusto.',
+    ),
+    deliverySeconds: histogram(
+      'sidecar_delivery_latency_seconds',
+      'From the first record of a batch to its being queued in Kusto.',
+      [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600],
+    ),
+
+    kustoRequestSeconds: histogram(
+      'sidecar_kusto_request_duration_seconds',
+      'Calls to Kusto and its storage, by operation.',
+      secondsBuckets,
+      ['operation'],
+    ),
+    kustoErrors: counter('sidecar_kusto_errors_total', 'Failed calls to Kusto and its storage.', [
+      'operation',
+      'code',
+    ]),
+    kustoResourceAgeSeconds: gauge(
+      'sidecar_kusto_resources_age_seconds',
+      'Age of the cached ingestion resources.',
+    ),
+  }
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import type { File, FileSystem } from '../core/ports.ts'
+import { lockDirectory } from './directory-lock.ts'
+
+const openFlags = { create: 'wx+', read: 'r', update: 'r+' } as const
+
+/** The real disk, by Node's promises API. Errors are Node's own; the stage that meets one gives it a code. */
+export const systemFileSystem: FileSystem = {
+  async open(path, mode) {
+    return new DiskFile(await open(path, openFlags[mode], 0o600))
+  },
+  async makeDirectory(path) {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  },
+  list: (path) => readdir(path),
+  rename: (from, to) => rename(from, to),
+  async remove(path) {
+    await rm(path, { force: true })
+  },
+  async syncDirectory(path) {
+    const directory = await open(path, 'r')
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  },
+  lock: lockDirectory,
+}
+
+class DiskFile implements File {
+  readonly #handle: FileHandle
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  async write(buffers: readonly Buffer[], position: number): Promise<void> {
+    let rest = [...buffers]
+    let at = position
+    while (rest.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(rest, at)
+      // A short write is not an error to the kernel. The next call says why (ENOSPC), or continues.
+      assert(bytesWritten > 0 || rest.every((buffer) => buffer.length === 0))
+      at += bytesWritten
+      rest = withoutFirst(rest, bytesWritten)
+    }
+  }
+
+  async read(buffer: Buffer, position: number): Promise<number> {
+    let filled = 0
+    while (filled < buffer.length) {
+      const { bytesRead } = await this.#handle.read(buffer, filled, buffer.length - filled, position + filled)
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return filled
+  }
+
+  async sync(): Promise<void> {
+    await this.#handle.datasync()
+  }
+
+  async truncate(length: number): Promise<void> {
+    await this.#handle.truncate(length)
+  }
+
+  async size(): Promise<number> {
+    const { size } = await this.#handle.stat()
+    return size
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+}
+
+function withoutFirst(buffers: readonly Buffer[], bytesCount: number): Buffer[] {
+  const rest: Buffer[] = []
+  let skip = bytesCount
+  for (const buffer of buffers) {
+    if (skip >= buffer.length) skip -= buffer.length
+    else {
+      rest.push(buffer.subarray(skip))
+      skip = 0
+    }
+  }
+  return rest
+}
