@@ -1,0 +1,106 @@
+import { BlockBuilder } from './block-builder.ts'
+import {
+  CARRIAGE_RETURN,
+  Finder,
+  isWhitespace,
+  LINE_FEED,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  trimEnd,
+} from './bytes.ts'
+import { findCleanTail, type Shape } from './clean-tail.ts'
+import { EndGuesser } from './guess.ts'
+import { describeParseError, parseErrorOf } from './json-problem.ts'
+import { decodeLimits } from './limits.ts'
+import { Rejections } from './rejections.ts'
+import { StructuralScanner } from './scan.ts'
+
+/** What the readers of one body share: the results so far, the scanner, and the bounds on their work. */
+export class BodyReading {
+  readonly body: Buffer
+  readonly records: BlockBuilder
+  readonly rejections: Rejections
+  readonly scanner: StructuralScanner
+  readonly lineFeeds: Finder
+  /** Ends of records in an array, and of records one after the other. */
+  readonly memberEnds: EndGuesser
+  readonly objectEnds: EndGuesser
+  /** Where the body ends, whitespace apart. */
+  readonly lastEnd: number
+  /** An array that came to its end was seen; it may have been empty. */
+  sawClosedArray = false
+  /** An array was given up line by line, so that its `]` is still to come. */
+  hasOpenArray = false
+  readonly #carriageReturns: Finder
+  #scanBudget: number
+  readonly #tails = { array: { end: -1, start: -1 }, concatenated: { end: -1, start: -1 } }
+
+  constructor(body: Buffer) {
+    this.body = body
+    this.records = new BlockBuilder(body)
+    this.rejections = new Rejections(body)
+    this.scanner = new StructuralScanner(body, decodeLimits.depthMax)
+    this.lineFeeds = new Finder(body, LINE_FEED)
+    this.memberEnds = new EndGuesser(body, '},{')
+    this.objectEnds = new EndGuesser(body, '}{')
+    this.lastEnd = trimEnd(body, 0, body.length)
+    this.#carriageReturns = new Finder(body, CARRIAGE_RETURN)
+    this.#scanBudget = decodeLimits.scanBudgetFactor * body.length
+  }
+
+  /**
+   * What is wrong with the text as JSON: undefined if nothing, else the end of a sentence. The scanner must have measured the depth
+   * of the text, or it must be shorter than `decodeLimits.unmeasuredValueMaxBytes`.
+   */
+  problemOf(start: number, end: number): string | undefined {
+    const error = parseErrorOf(this.body, start, end)
+    return error === undefined ? undefined : describeParseError(error, start)
+  }
+
+  /** Takes valid JSON: as a record if it is an object. */
+  accept(start: number, end: number): void {
+    if (this.body[start] === OPEN_BRACE) {
+      const hasLineBreaks = this.lineFeeds.next(start) < end || this.#carriageReturns.next(start) < end
+      this.records.add(start, end, hasLineBreaks)
+    } else {
+      this.rejections.addNotAnObject(start, end)
+    }
+  }
+
+  /** How far a scan may look that belongs to the line ending at `lineEnd`. */
+  scanLimit(lineEnd: number): number {
+    return Math.min(this.body.length, lineEnd + this.#scanBudget)
+  }
+
+  /** To be called after a scan that found nothing. */
+  chargeScan(lineEnd: number): void {
+    this.#scanBudget = Math.max(0, this.#scanBudget - Math.max(0, this.scanner.stoppedAt - lineEnd))
+  }
+
+  /**
+   * The first record after `start` from which everything up to `end` is well formed, if there is one; else an offset before `start`.
+   * Found once for each `end` and shape, so that a second damage there finds nothing and the work stays linear.
+   */
+  cleanTail(start: number, end: number, shape: Shape): number {
+    const tails = this.#tails
+    if (tails[shape].end !== end) tails[shape] = { end, start: findCleanTail(this.body, start, end, shape) }
+    return tails[shape].start
+  }
+
+  /**
+   * Where the lines end that belong to a damaged value of more than one line: before the next line that begins with a bracket and is
+   * not indented deeper. What is nested in the value is indented deeper, and must not be taken for a record.
+   */
+  endOfIndentedPiece(start: number): number {
+    const column = start - (this.body.lastIndexOf(LINE_FEED, start) + 1)
+    let lineStart = this.lineFeeds.next(start) + 1
+    while (lineStart < this.body.length) {
+      let offset = lineStart
+      while (isWhitespace(this.body[offset]) && this.body[offset] !== LINE_FEED) offset += 1
+      const byte = this.body[offset]
+      if (offset - lineStart <= column && (byte === OPEN_BRACE || byte === OPEN_BRACKET)) return lineStart
+      lineStart = this.lineFeeds.next(offset) + 1
+    }
+    return this.body.length
+  }
+}

@@ -1,0 +1,128 @@
+import type { BodyReading } from './body-reading.ts'
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  skipSeparators,
+  skipWhitespace,
+  trimEnd,
+} from './bytes.ts'
+import { readArray } from './json-array.ts'
+import { decodeLimits } from './limits.ts'
+
+/**
+ * Reads a body line by line from `start` on.
+ *
+ * A line that is one object is the common case. Other lines are read value by value: objects one after the other, arrays, and
+ * values that go on over the following lines. A line of which this makes no sense either is bad, alone.
+ */
+export function readLines(reading: BodyReading, start: number): void {
+  const { body, rejections, lineFeeds } = reading
+  let offset = start
+  while (offset < body.length && !rejections.isFull)
+    offset = readLine(reading, offset, lineFeeds.next(offset))
+  if (offset < body.length) rejections.addRest(offset)
+}
+
+/**
+ * Each line is tried as one object only once, however many values it holds, so that the work stays linear. A long line is not tried:
+ * it goes through the scanner, which bounds the depth.
+ */
+function readLine(reading: BodyReading, start: number, lineEnd: number): number {
+  const first = skipSeparators(reading.body, start, lineEnd)
+  if (first === lineEnd) return lineEnd + 1
+  const end = trimEnd(reading.body, first, lineEnd)
+  if (!mayBeObject(reading.body, first, end) || reading.problemOf(first, end) !== undefined) {
+    return readValues(reading, first, lineEnd)
+  }
+  reading.accept(first, end)
+  return lineEnd + 1
+}
+
+function mayBeObject(body: Buffer, start: number, end: number): boolean {
+  const isShort = end - start <= decodeLimits.unmeasuredValueMaxBytes
+  return isShort && body[start] === OPEN_BRACE && body[end - 1] === CLOSE_BRACE
+}
+
+/** Reads values until the line is used up, or one of them ends on a later line. Returns where to go on. */
+function readValues(reading: BodyReading, start: number, lineEnd: number): number {
+  const { body, rejections } = reading
+  let offset = start
+  while (offset <= lineEnd && !rejections.isFull) {
+    const first = skipSeparators(body, offset, lineEnd)
+    if (first === lineEnd) return lineEnd + 1
+    const byte = body[first]
+    if (byte === OPEN_BRACE) offset = readObject(reading, first, lineEnd)
+    else if (byte === OPEN_BRACKET) offset = readArray(reading, first)
+    else if (byte === CLOSE_BRACKET && reading.hasOpenArray) {
+      reading.hasOpenArray = false
+      offset = first + 1
+    } else {
+      readOther(reading, first, lineEnd)
+      return lineEnd + 1
+    }
+  }
+  return offset
+}
+
+/** What is left of a line and begins with no bracket: text, or a number or string as the whole line. */
+function readOther(reading: BodyReading, start: number, lineEnd: number): void {
+  const end = trimEnd(reading.body, start, lineEnd)
+  const problem = reading.problemOf(start, end)
+  if (problem === undefined) reading.accept(start, end)
+  else reading.rejections.addNotJson(start, end, problem)
+}
+
+function readObject(reading: BodyReading, start: number, lineEnd: number): number {
+  const { scanner } = reading
+  const guessed = reading.objectEnds.guessEnd(start)
+  if (guessed >= 0) {
+    reading.accept(start, guessed)
+    return guessed
+  }
+  const end = scanner.scanValue(start, reading.scanLimit(lineEnd))
+  if (end < 0) {
+    reading.chargeScan(lineEnd)
+    return recover(reading, start, lineEnd, scanner.problem)
+  }
+  if (end < lineEnd && !mayFollow(reading, end, lineEnd)) {
+    return recover(reading, start, lineEnd, `something follows the object that ends at byte ${end}`)
+  }
+  const problem = reading.problemOf(start, end)
+  if (problem === undefined) {
+    reading.accept(start, end)
+    return end
+  }
+  const tail = reading.cleanTail(start, lineEnd, 'concatenated')
+  if (tail > start && tail < end) return recover(reading, start, lineEnd, problem)
+  reading.rejections.addNotJson(start, end, problem)
+  return end
+}
+
+/** Sets aside what is damaged from `start` on: up to the next sound object of the line, or else to the end of the line. */
+function recover(reading: BodyReading, start: number, lineEnd: number, problem: string): number {
+  const { body, rejections } = reading
+  const tail = reading.cleanTail(start, lineEnd, 'concatenated')
+  if (tail > start) {
+    rejections.addNotJson(start, tail, problem)
+    return tail
+  }
+  // A brace alone on its line begins an object that is written over several lines.
+  const isBraceAlone = skipWhitespace(body, start + 1, lineEnd) === lineEnd
+  const end = isBraceAlone ? reading.endOfIndentedPiece(start) : lineEnd
+  rejections.addNotJson(start, end, problem)
+  return end
+}
+
+/** An object may be followed by another value or by a separator. Else it is more likely a fragment of a damaged record. */
+function mayFollow(reading: BodyReading, end: number, lineEnd: number): boolean {
+  const next = skipSeparators(reading.body, end, lineEnd)
+  const byte = reading.body[next]
+  return (
+    next === lineEnd ||
+    byte === OPEN_BRACE ||
+    byte === OPEN_BRACKET ||
+    (byte === CLOSE_BRACKET && reading.hasOpenArray)
+  )
+}

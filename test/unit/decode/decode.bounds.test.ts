@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { decodeLimits } from '../../../sidecar/decode/limits.ts'
+import { decodeText } from '../../helpers/decoding.ts'
+
+const BODY_BYTES = 150_000
+/** Linear work takes well under a second; looking at every byte again for every line or record takes many seconds. */
+const DEADLINE_MS = 10_000
+
+const fill = (text: string) => text.repeat(Math.ceil(BODY_BYTES / text.length))
+const staircase = (text: string) =>
+  Array.from({ length: 900 }, (_, indent) => ' '.repeat(indent) + text).join('\n')
+
+describe('decode keeps its work in proportion to the body', () => {
+  const bodies: Record<string, string> = {
+    'objects that are never closed': fill('{"a":\n'),
+    'objects that are never closed, on one line': fill('{"a":'),
+    'braces alone': fill('{\n'),
+    'braces alone, ever more indented': staircase('{'),
+    'arrays that are never closed': fill('["a",\n'),
+    'arrays that are never closed, ever more indented': `${staircase('[x')}\n]`,
+    'brackets alone': fill('[\n'),
+    'strings that are never closed': fill('["\n'),
+    'a string of escapes that is never closed': `["${fill('\\"')}`,
+    'bad tokens in one array': `[${fill('nan,')}1]`,
+    'bad tokens in arrays that hold on to the same end': `${fill('[nan,\n')}]`,
+    'early brackets in one array': `[{}${fill(',nan]x')},{},{}]`,
+    'arrays and objects on one line': fill('[]{}'),
+    'good and bad objects on one line': fill('{"a":1}{"b":nan}'),
+    'lost quotes on one line': fill('{"a":"}'),
+    'lost quotes in an array': `[${fill('{"a":"x},{"b":1},')}1]`,
+    'an array whose only boundary of the usual form is its last': `[${fill('{"a":1},\n')}{"a":1},{}]`,
+    'objects whose only boundary of the usual form is the last': `${fill('{"a":1} ')}}{`,
+    'carriage returns': `${fill('{}\r')}{}`,
+    whitespace: `${fill(' \n')}{`,
+    commas: fill(','),
+  }
+  for (const [name, body] of Object.entries(bodies)) {
+    it(`for ${name}`, () => {
+      const startMs = performance.now()
+      try {
+        decodeText(body)
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'DECODE_UNREADABLE')
+      }
+      const elapsedMs = performance.now() - startMs
+      assert.ok(elapsedMs < DEADLINE_MS, `${elapsedMs.toFixed(0)} ms for ${body.length} bytes`)
+    })
+  }
+})
+
+describe('decode bounds what one body can cause', () => {
+  it('takes a value of 100,000 levels, in any format', () => {
+    const deep = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+    for (const body of [deep, `[${deep}]`, `${deep}${deep}`, `{"a":\n${deep}}`]) {
+      assert.ok(decodeText(body).records.join('').includes(deep))
+    }
+  })
+
+  it('rejects a value that is deeper than the limit, and keeps its neighbours', () => {
+    const levels = decodeLimits.depthMax + 1
+    const deep = `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`
+    for (const body of [`{"b":1}\n${deep}\n{"c":1}`, `[{"b":1},${deep},{"c":1}]`]) {
+      const { records, reasons } = decodeText(body)
+      assert.deepEqual(records, ['{"b":1}', '{"c":1}'])
+      assert.match(reasons[0] ?? '', /nested deeper than 500000 levels\.$/)
+    }
+  })
+
+  it('keeps everything after too many bad records aside in one piece', () => {
+    const count = decodeLimits.rejectedMaxCount
+    const { records, rejected, reasons } = decodeText(`{"a":1}\n${'x\n'.repeat(count)}{"b":1}\nx\n`)
+    assert.deepEqual(records, ['{"a":1}'])
+    assert.equal(rejected.length, count + 1)
+    assert.equal(rejected.at(-1), '{"b":1}\nx')
+    assert.equal(
+      reasons.at(-1),
+      `${count} records of this body are bad; from byte 200008 (line 100002) on it was not decoded.`,
+    )
+  })
+})
