@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import type { WriteSettings } from '../core/destination.ts'
+import { bytesPerMb } from '../core/limits.ts'
+import { ingestionUrlOf, parseKustoUrl } from './kusto-url.ts'
+import { type ListenAddress, parseListenAddress } from './listen-address.ts'
+import { routePath } from './route-path.ts'
+import type { ConfigFile } from './schema.ts'
+
+type AuthConfig =
+  | { readonly type: 'default'; readonly tenantId?: string; readonly clientId?: string }
+  | {
+      readonly type: 'client_secret'
+      readonly tenantId: string
+      readonly clientId: string
+      readonly clientSecret: string
+    }
+  | { readonly type: 'managed_identity'; readonly clientId?: string }
+  | {
+      readonly type: 'workload_identity'
+      readonly tenantId?: string
+      readonly clientId?: string
+      readonly tokenFile?: string
+    }
+  | { readonly type: 'azure_cli'; readonly tenantId?: string }
+  | { readonly type: 'none' }
+
+/** A valid configuration as the program uses it: every default filled in, sizes in bytes, times in milliseconds. */
+export type Config = {
+  readonly server: {
+    readonly listen: ListenAddress
+    readonly maxBodyBytes: number
+    readonly maxInFlightBytes: number
+    readonly shutdownGraceMs: number
+  }
+  readonly kusto: {
+    /** Without a slash at the end. */
+    readonly clusterUrl: string
+    /** Without a slash at the end. */
+    readonly ingestionUrl: string
+    readonly auth: AuthConfig
+  }
+  /** Where records posted to `/` go: `kusto.database` and `kusto.table`. */
+  readonly defaultDestination: { readonly database: string; readonly table: string } | undefined
+  readonly write: WriteSettings
+  readonly retry: {
+    readonly maxAttempts: number
+    readonly baseIntervalMs: number
+    readonly maxIntervalMs: number
+    readonly cacheExpirationMs: number
+  }
+  readonly journal: {
+    readonly enabled: boolean
+    readonly directory: string
+    readonly maxDiskBytes: number
+    readonly syncIntervalMs: number
+  }
+  readonly deadLetter: { readonly directory: string; readonly maxDiskBytes: number }
+  /** `path` is a whole request path without a slash at the end; `write` has the values of the route over the common ones. */
+  readonly routes: readonly {
+    readonly path: string
+    readonly database: string
+    readonly table: string
+    readonly write: WriteSettings
+  }[]
+  readonly unrouted: ConfigFile['unrouted']
+  readonly log: Readonly<ConfigFile['log']>
+}
+
+const bytesPerMebibyte = 1_048_576
+
+/** Turns a file that the schema accepted into the form that the program uses. */
+export function toConfig(file: ConfigFile): Config {
+  const listen = parseListenAddress(file.server.listen)
+  assert(listen !== undefined)
+  return {
+    server: {
+      listen,
+      maxBodyBytes: file.server.max_body_mb * bytesPerMebibyte,
+      maxInFlightBytes: file.server.max_in_flight_mb * bytesPerMebibyte,
+      shutdownGraceMs: file.server.shutdown_grace_ms,
+    },
+    kusto: toKusto(file.kusto),
+    defaultDestination: toDefaultDestination(file.kusto),
+    write: toWrite(file.write),
+    retry: {
+      maxAttempts: file.retry.max_attempts,
+      baseIntervalMs: file.retry.base_interval_ms,
+      maxIntervalMs: file.retry.max_interval_ms,
+      cacheExpirationMs: file.retry.cache_expiration_seconds * 1_000,
+    },
+    journal: {
+      enabled: file.journal.enabled,
+      directory: file.journal.directory,
+      maxDiskBytes: file.journal.max_disk_mb * bytesPerMebibyte,
+      syncIntervalMs: file.journal.sync_interval_ms,
+    },
+    deadLetter: {
+      directory: file.dead_letter.directory,
+      maxDiskBytes: file.dead_letter.max_disk_mb * bytesPerMebibyte,
+    },
+    routes: file.routes.map(({ match, database, table, ...overrides }) => ({
+      path: routePath(match.path),
+      database,
+      table,
+      write: toWrite({ ...file.write, ...overrides }),
+    })),
+    unrouted: file.unrouted,
+    log: file.log,
+  }
+}
+
+function toWrite(write: ConfigFile['write']): WriteSettings {
+  const mapping = write.ingestion_mapping_ref
+  return {
+    batchIntervalMs: write.batch_interval_ms,
+    batchSize: write.batch_size,
+    maxRawBytes: write.client_batch_size_limit_mb * bytesPerMb,
+    flushImmediately: write.flush_immediately,
+    deliveryGuarantee: write.delivery_guarantee,
+    additionalTags: write.additional_tags,
+    dropByTags: write.drop_by_tags,
+    ...(mapping === undefined ? {} : { ingestionMappingRef: mapping }),
+  }
+}
+
+function toKusto(kusto: ConfigFile['kusto']): Config['kusto'] {
+  const cluster = parseKustoUrl(kusto.cluster_url)
+  assert(cluster !== undefined)
+  const ingestion =
+    kusto.ingestion_url === undefined ? ingestionUrlOf(cluster) : parseKustoUrl(kusto.ingestion_url)
+  assert(ingestion !== undefined)
+  return {
+    clusterUrl: cluster.origin,
+    ingestionUrl: ingestion.origin,
+    auth: toAuth(kusto.auth),
+  }
+}
+
+function toDefaultDestination({ database, table }: ConfigFile['kusto']): Config['defaultDestination'] {
+  return database === undefined || table === undefined ? undefined : { database, table }
+}
+
+function toAuth(auth: ConfigFile['kusto']['auth']): AuthConfig {
+  const {
+    type,
+    tenant_id: tenantId,
+    client_id: clientId,
+    client_secret: clientSecret,
+    token_file: tokenFile,
+  } = auth
+  const tenant = tenantId === undefined ? {} : { tenantId }
+  const client = clientId === undefined ? {} : { clientId }
+  switch (type) {
+    case 'client_secret':
+      assert(tenantId !== undefined)
+      assert(clientId !== undefined)
+      assert(clientSecret !== undefined)
+      return { type, tenantId, clientId, clientSecret }
+    case 'workload_identity':
+      return { type, ...tenant, ...client, ...(tokenFile === undefined ? {} : { tokenFile }) }
+    case 'default':
+      return { type, ...tenant, ...client }
+    case 'managed_identity':
+      return { type, ...client }
+    case 'azure_cli':
+      return { type, ...tenant }
+    case 'none':
+      return { type }
+  }
+}

@@ -1,0 +1,44 @@
+import { optionName } from './option-name.ts'
+
+/**
+ * Keys and values that the documentation of the whole design names and that this version does not have. They are refused by
+ * name instead of being called unknown, so that nobody looks for a misspelling.
+ */
+const keys = new Set([
+  'server.admin_listen',
+  'server.auth',
+  'server.tls',
+  'kusto.ingestion',
+  'write.poll_for_ingestion_status',
+  'write.poll_interval_ms',
+  'write.poll_timeout_ms',
+  'journal.dedup',
+  'records',
+  'routes[].match.tag',
+  'routes[].match.field',
+  'routes[].match.equals',
+  'routes[].poll_for_ingestion_status',
+  'routes[].poll_interval_ms',
+  'routes[].poll_timeout_ms',
+  'routes[].shape',
+  'routes[].time_key',
+  'routes[].tag_key',
+  'routes[].log_key',
+  'routes[].tag_header',
+])
+
+const values: Readonly<Record<string, readonly string[]>> = {
+  'kusto.auth.type': ['client_certificate', 'access_token'],
+  'write.delivery_guarantee': ['exactly_once'],
+  'routes[].delivery_guarantee': ['exactly_once'],
+}
+
+export const unavailableText = 'is not available in this version'
+
+export function isUnavailableKey(path: readonly PropertyKey[]): boolean {
+  return keys.has(optionName(path))
+}
+
+export function isUnavailableValue(path: readonly PropertyKey[], value: unknown): boolean {
+  return typeof value === 'string' && values[optionName(path)]?.includes(value) === true
+}

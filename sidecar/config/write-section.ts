@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { optionDocs, text, wholeNumber } from './option-docs.ts'
+
+const tags = z.array(text(256)).max(50)
+
+const dropByTags = z
+  .array(
+    z
+      .string()
+      .min(1)
+      .max(256)
+      .superRefine((tag, context) => {
+        if (!tag.startsWith('drop-by:')) return
+        context.addIssue({
+          code: 'custom',
+          message: 'write the tag without "drop-by:", which the sidecar adds',
+        })
+      }),
+  )
+  .max(50)
+
+/** The keys of `write` without their defaults: a route may have any of them. */
+export const writeKeys = {
+  batch_interval_ms: wholeNumber(10, 3_600_000),
+  batch_size: wholeNumber(1, 10_000_000),
+  client_batch_size_limit_mb: wholeNumber(1, 1_000),
+  flush_immediately: z.boolean(),
+  delivery_guarantee: z.enum(['none', 'at_least_once']),
+  ingestion_mapping_ref: text(1_024),
+  additional_tags: tags,
+  drop_by_tags: dropByTags,
+}
+
+export const writeSection = z.strictObject({
+  batch_interval_ms: writeKeys.batch_interval_ms.default(30_000).register(optionDocs, {
+    text: 'How long a batch stays open after its first record. Longer means fewer and larger blobs, which Kusto prefers, and records that show up later.',
+    unit: 'milliseconds',
+    example: 60_000,
+  }),
+  batch_size: writeKeys.batch_size.default(1_000).register(optionDocs, {
+    text: 'How many records end a batch. The default is that of the Flink sink; for more than a few hundred records a second a much larger value makes better blobs.',
+    unit: 'records',
+    example: 100_000,
+  }),
+  client_batch_size_limit_mb: writeKeys.client_batch_size_limit_mb.default(300).register(optionDocs, {
+    text: 'How many uncompressed megabytes end a batch. Here 1 MB is 1000000 bytes, so that a blob is within the limit whichever way one counts. Kusto advises at most 1000.',
+    unit: 'megabytes of 1000000 bytes',
+    example: 200,
+  }),
+  flush_immediately: writeKeys.flush_immediately.default(false).register(optionDocs, {
+    text: 'Ask Kusto to ingest each blob at once instead of aggregating it with others. Records show up sooner at a higher load on the cluster; leave it off in production.',
+    example: true,
+  }),
+  delivery_guarantee: writeKeys.delivery_guarantee.default('at_least_once').register(optionDocs, {
+    text:
+      'What a 2xx reply means. `at_least_once`: the records are in the journal (or, without a journal, queued in Kusto), and a lost reply can lead to duplicates. ' +
+      '`none`: they are in memory, and a crash loses up to one batch.',
+    example: 'none',
+  }),
+  ingestion_mapping_ref: writeKeys.ingestion_mapping_ref.optional().register(optionDocs, {
+    text: 'The name of a JSON ingestion mapping of the table. Use one when field names and column names differ.',
+    expected: 'the name of an ingestion mapping',
+    whenAbsent: 'Kusto maps fields to the columns of the same name',
+    example: 'nginx_json',
+  }),
+  additional_tags: writeKeys.additional_tags.default([]).register(optionDocs, {
+    text: 'Extent tags that Kusto puts on what it ingests, for example to tell sources apart. Keep them few: only blobs with the same tags are ingested together.',
+    expected: 'a list of at most 50 tags of 1 to 256 characters',
+    example: ['source:edge'],
+  }),
+  drop_by_tags: writeKeys.drop_by_tags.default([]).register(optionDocs, {
+    text: 'Extent tags by which data can be dropped later, written without the prefix `drop-by:`. Kusto does not merge extents whose drop-by tags differ, so keep them few.',
+    expected: 'a list of at most 50 tags of 1 to 256 characters',
+    example: ['2026-11'],
+  }),
+})

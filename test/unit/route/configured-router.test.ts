@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { loadConfig } from '../../../sidecar/config/load.ts'
+import { createRouter } from '../../../sidecar/route/router.ts'
+
+it('the router takes the configuration as it is', () => {
+  const text = `
+kusto: { cluster_url: "https://c.kusto.windows.net", database: Logs, table: Raw }
+write: { batch_size: 5 }
+routes: [{ match: { path: nginx }, database: Web, table: Nginx, batch_size: 7 }]
+`
+  const router = createRouter({ ...loadConfig(text, 'sidecar.yaml', {}), maxOpenDestinations: 10 })
+
+  assert.equal(router.route('/').destination.table, 'Raw')
+  assert.equal(router.route('/').limits.batchSize, 5)
+  assert.equal(router.route('/ingest/nginx').destination.table, 'Nginx')
+  assert.equal(router.route('/ingest/nginx').limits.batchSize, 7)
+})
