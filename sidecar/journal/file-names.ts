@@ -1,0 +1,24 @@
+import type { Destination } from '../core/destination.ts'
+
+export const openSuffix = '.open'
+export const sealedSuffix = '.batch'
+export const corruptSuffix = '.corrupt'
+
+/** Sorts by age. Database and table are for people only, so anything unusual in them becomes `_`. */
+export function batchFileName(epoch: number, sequence: number, destination: Destination): string {
+  const order = `${String(epoch).padStart(8, '0')}-${String(sequence).padStart(10, '0')}`
+  return `${order}.${readable(destination.database)}.${readable(destination.table)}`
+}
+
+/** The epoch in the name of any file of a batch; 0 for every other file. */
+export function epochOf(name: string): number {
+  return Number(/^(\d{8})-\d{10}\./.exec(name)?.[1] ?? 0)
+}
+
+export function isBatchFile(name: string): boolean {
+  return /^\d{8}-\d{10}\..*\.(open|batch)$/.test(name)
+}
+
+function readable(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)
+}

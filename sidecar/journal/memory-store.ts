@@ -1,0 +1,92 @@
+/** Batches in memory, for `journal.enabled: false`: nothing survives the process, so nothing is acknowledged by it alone. */
+import type { BatchStore, Clock, Frame, OpenBatch, Random, SealedBatch } from '../core/ports.ts'
+import type { Destination } from '../core/destination.ts'
+import { SidecarError } from '../core/errors.ts'
+import { gzipHeader, gzipOverheadBytes, gzipTrailer } from '../core/gzip-member.ts'
+import { addFrame, emptySummary } from './scan.ts'
+
+export class MemoryStore implements BatchStore {
+  readonly isDurable = false
+  readonly #clock: Clock
+  readonly #writer: string
+  readonly #maxBytes: number
+  #bytes = 0
+  #sequence = 0
+
+  constructor(options: { readonly maxBytes: number; readonly clock: Clock; readonly random: Random }) {
+    this.#clock = options.clock
+    this.#writer = options.random.hex(8)
+    this.#maxBytes = options.maxBytes
+  }
+
+  async open(destination: Destination): Promise<OpenBatch> {
+    const id = `${this.#writer}:1:${this.#sequence}`
+    this.#sequence += 1
+    return new MemoryBatch(this, id, destination, this.#clock.now())
+  }
+
+  reserve(bytesCount: number): void {
+    if (this.#bytes + bytesCount > this.#maxBytes) {
+      const message = `Batches in memory hold ${this.#bytes} of ${this.#maxBytes} bytes (server.max_in_flight_mb). Senders are told to try again until Kusto takes batches.`
+      throw new SidecarError('MEMORY_FULL', message)
+    }
+    this.#bytes += bytesCount
+  }
+
+  release(bytesCount: number): void {
+    this.#bytes -= bytesCount
+  }
+}
+
+class MemoryBatch implements OpenBatch, SealedBatch {
+  readonly id: string
+  readonly destination: Destination
+  readonly receivedAtMs: number
+  readonly #store: MemoryStore
+  #payloads: Buffer[] = []
+  #summary = emptySummary
+
+  constructor(store: MemoryStore, id: string, destination: Destination, receivedAtMs: number) {
+    this.#store = store
+    this.id = id
+    this.destination = destination
+    this.receivedAtMs = receivedAtMs
+  }
+
+  get recordCount(): number {
+    return this.#summary.recordCount
+  }
+
+  get rawBytes(): number {
+    return this.#summary.rawBytes
+  }
+
+  get blobBytes(): number {
+    return this.#summary.payloadBytes + gzipOverheadBytes
+  }
+
+  async append(frame: Frame): Promise<void> {
+    this.#store.reserve(frame.payload.length)
+    this.#payloads.push(frame.payload)
+    this.#summary = addFrame(this.#summary, { ...frame, payloadBytes: frame.payload.length })
+  }
+
+  async seal(): Promise<SealedBatch | undefined> {
+    return this.#summary.frameCount === 0 ? undefined : this
+  }
+
+  async *read(): AsyncGenerator<Buffer> {
+    yield gzipHeader
+    yield* this.#payloads
+    yield gzipTrailer(this.#summary.rawCrc32, this.#summary.rawBytes)
+  }
+
+  async remove(): Promise<void> {
+    this.#store.release(this.#summary.payloadBytes)
+    this.#payloads = []
+  }
+
+  async repair(): Promise<SealedBatch | undefined> {
+    throw new SidecarError('JOURNAL_CORRUPT', `Batch ${this.id} is in memory and cannot be repaired.`)
+  }
+}

@@ -1,0 +1,185 @@
+/** Turns what an earlier process left in the directory into sealed batches; the rules are in FORMAT.md. */
+import type { File, FileSystem } from '../core/ports.ts'
+import type { Destination } from '../core/destination.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { corruptSuffix, isBatchFile } from './file-names.ts'
+import {
+  decodeFileHeader,
+  decodeSeal,
+  fileHeaderReadBytes,
+  frameHeaderBytes,
+  sealBytes,
+  type BatchSummary,
+  type FileHeader,
+} from './format.ts'
+import type { DiskOpenBatch } from './open-batch.ts'
+import { framesFrom, scanFrames, type FramePlace, type ScanResult } from './scan.ts'
+import type { DiskBatch } from './sealed-batch.ts'
+
+/** What recovery needs of the store. */
+export type RecoveryOwner = {
+  readonly fileSystem: FileSystem
+  open(destination: Destination): Promise<DiskOpenBatch>
+  adopt(
+    path: string,
+    fileBytes: number,
+    framesAt: number,
+    header: FileHeader,
+    summary: BatchSummary,
+  ): Promise<DiskBatch>
+}
+
+type Reporting = { readonly log: Log; readonly metrics: Metrics }
+
+/** The batches in the directory, oldest first. A file that cannot be understood is set aside, never deleted. */
+export async function recoverDirectory(
+  owner: RecoveryOwner,
+  { directory, log, metrics }: Reporting & { directory: string },
+): Promise<DiskBatch[]> {
+  const names = (await owner.fileSystem.list(directory)).filter(isBatchFile).sort()
+  const batches: DiskBatch[] = []
+  for (const name of names) {
+    const batch = await recoverFile(owner, `${directory}/${name}`, { log, metrics })
+    if (batch !== undefined) batches.push(batch)
+  }
+  return batches
+}
+
+async function recoverFile(
+  owner: RecoveryOwner,
+  path: string,
+  reporting: Reporting,
+): Promise<DiskBatch | undefined> {
+  const file = await owner.fileSystem.open(path, 'update')
+  let found: Awaited<ReturnType<typeof examine>>
+  try {
+    found = await examine(file)
+    if (found.kind === 'torn') {
+      await file.truncate(found.scan.wholeUntil)
+      await file.sync()
+    }
+  } finally {
+    await file.close()
+  }
+  switch (found.kind) {
+    case 'sealed':
+      return owner.adopt(path, found.fileBytes, found.framesAt, found.header, found.summary)
+    case 'torn': {
+      const { header, framesAt, scan } = found
+      reportTorn(path, scan.restBytes, scan.summary, reporting)
+      return owner.adopt(path, scan.wholeUntil, framesAt, header, scan.summary)
+    }
+    case 'empty':
+      reportTorn(path, found.fileBytes, undefined, reporting)
+      await owner.fileSystem.remove(path)
+      return undefined
+    case 'corrupt':
+      return repairFile(owner, path, reporting)
+  }
+}
+
+type Examined =
+  | { kind: 'sealed'; header: FileHeader; framesAt: number; fileBytes: number; summary: BatchSummary }
+  | { kind: 'torn'; header: FileHeader; framesAt: number; scan: ScanResult }
+  | { kind: 'empty'; fileBytes: number }
+  | { kind: 'corrupt' }
+
+async function examine(file: File): Promise<Examined> {
+  const fileBytes = await file.size()
+  const start = await readHeader(file)
+  if (start === undefined) {
+    const scan = await scanFrames(file, 0, fileBytes)
+    return scan.afterDamage.length > 0 ? { kind: 'corrupt' } : { kind: 'empty', fileBytes }
+  }
+  const { header, headerBytes: framesAt } = start
+  const sealed = await readSeal(file, framesAt, fileBytes)
+  if (sealed !== undefined) return { kind: 'sealed', header, framesAt, fileBytes, summary: sealed }
+  const scan = await scanFrames(file, framesAt, fileBytes)
+  if (scan.afterDamage.length > 0) return { kind: 'corrupt' }
+  if (scan.summary.frameCount === 0) return { kind: 'empty', fileBytes }
+  return { kind: 'torn', header, framesAt, scan }
+}
+
+async function readHeader(file: File): Promise<{ header: FileHeader; headerBytes: number } | undefined> {
+  for (const bytesCount of [4096, fileHeaderReadBytes]) {
+    const buffer = Buffer.alloc(bytesCount)
+    const found = decodeFileHeader(buffer.subarray(0, await file.read(buffer, 0)))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** The summary of a sealed file, if it agrees with the length of the file. */
+async function readSeal(file: File, framesAt: number, fileBytes: number): Promise<BatchSummary | undefined> {
+  if (fileBytes < framesAt + sealBytes) return undefined
+  const seal = Buffer.alloc(sealBytes)
+  await file.read(seal, fileBytes - sealBytes)
+  const summary = decodeSeal(seal)
+  if (summary === undefined) return undefined
+  const expected = framesAt + summary.frameCount * frameHeaderBytes + summary.payloadBytes + sealBytes
+  return expected === fileBytes ? summary : undefined
+}
+
+/**
+ * Copies the whole frames of a damaged file into a new batch and renames the file to `.corrupt`. Without a readable header
+ * nobody knows where the frames belong: then the file is only set aside.
+ */
+export async function repairFile(
+  owner: RecoveryOwner,
+  path: string,
+  { log, metrics }: Reporting,
+): Promise<DiskBatch | undefined> {
+  metrics.journalErrors.inc({ code: 'JOURNAL_CORRUPT' })
+  const file = await owner.fileSystem.open(path, 'read').catch(() => undefined)
+  if (file === undefined) {
+    log.error(
+      { event: 'journal.file_lost', path, code: 'JOURNAL_CORRUPT' },
+      'A journal file is gone; its records are lost.',
+    )
+    return undefined
+  }
+  let repaired: DiskOpenBatch | undefined
+  try {
+    const start = await readHeader(file)
+    if (start !== undefined) {
+      const scan = await scanFrames(file, start.headerBytes, await file.size())
+      repaired = await owner.open(start.header.destination)
+      for await (const place of framesFrom(file, start.headerBytes)) {
+        if (place.header.sequence !== repaired.summary.frameCount) break
+        await copyFrame(file, place, repaired)
+      }
+      for (const place of scan.afterDamage) await copyFrame(file, place, repaired)
+    }
+  } finally {
+    await file.close()
+  }
+  const batch = await repaired?.seal()
+  await owner.fileSystem.rename(path, path + corruptSuffix)
+  const recordCount = batch?.recordCount ?? 0
+  log.error(
+    { event: 'journal.file_damaged', path: path + corruptSuffix, recordCount, code: 'JOURNAL_CORRUPT' },
+    `A journal file was damaged on the disk. ${recordCount} records in it were whole and will be delivered; the file is kept.`,
+  )
+  return batch as DiskBatch | undefined
+}
+
+async function copyFrame(file: File, place: FramePlace, to: DiskOpenBatch): Promise<void> {
+  const payload = Buffer.alloc(place.header.payloadBytes)
+  await file.read(payload, place.payloadAt)
+  const { recordCount, rawBytes, rawCrc32 } = place.header
+  await to.append({ recordCount, rawBytes, rawCrc32, payload })
+}
+
+function reportTorn(
+  path: string,
+  tornBytes: number,
+  kept: BatchSummary | undefined,
+  { log, metrics }: Reporting,
+): void {
+  if (tornBytes > 0) metrics.journalTornBytes.inc(tornBytes)
+  log.info(
+    { event: 'journal.file_recovered', path, tornBytes, recordCount: kept?.recordCount ?? 0 },
+    'An open batch of an earlier process was recovered.',
+  )
+}

@@ -1,0 +1,117 @@
+import type { File, FileSystem, SealedBatch } from '../core/ports.ts'
+import type { Destination } from '../core/destination.ts'
+import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
+import { crc32Of, gzipHeader, gzipOverheadBytes, gzipTrailer } from '../core/gzip-member.ts'
+import { limits } from '../core/limits.ts'
+import { decodeFrameHeader, frameHeaderBytes, type BatchSummary, type FileHeader } from './format.ts'
+import { SequentialReader } from './sequential-reader.ts'
+
+/** What a sealed batch asks of the store that owns its file. */
+export type BatchFileOwner = {
+  readonly fileSystem: FileSystem
+  forget(path: string, fileBytes: number): Promise<void>
+  repair(batch: DiskBatch): Promise<SealedBatch | undefined>
+}
+
+/** A sealed batch in the journal directory. Holds no open file and no records: a backlog of thousands costs little memory. */
+export class DiskBatch implements SealedBatch {
+  readonly id: string
+  readonly destination: Destination
+  readonly receivedAtMs: number
+  readonly path: string
+  readonly fileBytes: number
+  readonly framesAt: number
+  readonly summary: BatchSummary
+  readonly #owner: BatchFileOwner
+
+  constructor(
+    owner: BatchFileOwner,
+    place: { path: string; fileBytes: number; framesAt: number },
+    header: FileHeader,
+    summary: BatchSummary,
+  ) {
+    this.#owner = owner
+    this.path = place.path
+    this.fileBytes = place.fileBytes
+    this.framesAt = place.framesAt
+    this.id = header.batchId
+    this.destination = header.destination
+    this.receivedAtMs = header.openedAtMs
+    this.summary = summary
+  }
+
+  get recordCount(): number {
+    return this.summary.recordCount
+  }
+
+  get rawBytes(): number {
+    return this.summary.rawBytes
+  }
+
+  get blobBytes(): number {
+    return this.summary.payloadBytes + gzipOverheadBytes
+  }
+
+  async *read(): AsyncGenerator<Buffer> {
+    let file: File
+    try {
+      file = await this.#owner.fileSystem.open(this.path, 'read')
+    } catch (error) {
+      if (systemCodeOf(error) === 'ENOENT') throw this.#corrupt('is gone', error)
+      const message = `The journal file ${this.path} cannot be opened: ${messageOf(error)}`
+      throw new SidecarError('JOURNAL_READ_FAILED', message, { cause: error })
+    }
+    try {
+      yield* coalesce(this.#pieces(file))
+    } finally {
+      await file.close()
+    }
+  }
+
+  async *#pieces(file: File): AsyncGenerator<Buffer> {
+    yield gzipHeader
+    const reader = new SequentialReader(file, this.framesAt)
+    for (let sequence = 0; sequence < this.summary.frameCount; sequence += 1) {
+      const header = decodeFrameHeader(await reader.take(frameHeaderBytes))
+      if (header === undefined || header.sequence !== sequence) throw this.#corrupt(`lost frame ${sequence}`)
+      let crc = 0
+      let left = header.payloadBytes
+      while (left > 0) {
+        const piece = await reader.piece(left)
+        if (piece.length === 0) throw this.#corrupt(`ends inside frame ${sequence}`)
+        crc = crc32Of(piece, crc)
+        left -= piece.length
+        yield piece
+      }
+      if (crc !== header.payloadCrc32) throw this.#corrupt(`has a wrong checksum in frame ${sequence}`)
+    }
+    yield gzipTrailer(this.summary.rawCrc32, this.summary.rawBytes)
+  }
+
+  async remove(): Promise<void> {
+    await this.#owner.forget(this.path, this.fileBytes)
+  }
+
+  async repair(): Promise<SealedBatch | undefined> {
+    return this.#owner.repair(this)
+  }
+
+  #corrupt(what: string, cause?: unknown): SidecarError {
+    return new SidecarError('JOURNAL_CORRUPT', `The journal file ${this.path} ${what}.`, { cause })
+  }
+}
+
+/** Joins small pieces, since each one that is handed on becomes a write to a socket. */
+async function* coalesce(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = []
+  let waitingBytes = 0
+  for await (const piece of pieces) {
+    waiting.push(piece)
+    waitingBytes += piece.length
+    if (waitingBytes < limits.readChunkBytes / 4) continue
+    yield waiting.length === 1 ? piece : Buffer.concat(waiting, waitingBytes)
+    waiting = []
+    waitingBytes = 0
+  }
+  if (waitingBytes > 0) yield Buffer.concat(waiting, waitingBytes)
+}
