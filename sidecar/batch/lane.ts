@@ -1,0 +1,234 @@
+import type { BatchStore, Clock, Deliver, SealedBatch } from '../core/ports.ts'
+import { destinationLabel, type Target } from '../core/destination.ts'
+import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
+import { crc32Of } from '../core/gzip-member.ts'
+import { limits } from '../core/limits.ts'
+import { recordCount, type RecordBlock } from '../core/record-block.ts'
+import type { Semaphore } from '../core/semaphore.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { ActiveBatch, type SealReason } from './active-batch.ts'
+import { compress } from './compress.ts'
+import { PendingQueue, PendingRequest, type Group, type PendingPart } from './pending.ts'
+
+/** What all lanes share. */
+export type LaneContext = {
+  readonly store: BatchStore
+  readonly deliver: Deliver
+  readonly compressions: Semaphore
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** How long a lane rests after the disk refused it, before it tries again for records that nobody else has. */
+const restMs = 1_000
+
+/**
+ * The way of one destination's records into batches.
+ *
+ * Records wait in a queue; a group of them is taken, compressed, and written as one frame of the active batch. While
+ * a group is in work, small requests gather behind it and share the next frame. When a limit of the batch is reached it is
+ * sealed behind its last frame and handed to delivery, and the next group opens a new batch.
+ */
+export class Lane {
+  readonly #context: LaneContext
+  readonly #target: Target
+  readonly #pending = new PendingQueue()
+  #active: ActiveBatch | undefined
+  #isOpening = false
+  #isResting = false
+  #groupsInWork = 0
+  readonly #sealing = new Set<Promise<void>>()
+  #quietListeners: (() => void)[] = []
+
+  constructor(context: LaneContext, target: Target) {
+    this.#context = context
+    this.#target = target
+  }
+
+  /** Nothing waits and no batch is open: the lane can be dropped. */
+  get isIdle(): boolean {
+    return this.#isQuiet && this.#pending.isEmpty && this.#active === undefined && this.#sealing.size === 0
+  }
+
+  /** Resolves when the records are written, or, without a journal, queued in Kusto. */
+  append(block: RecordBlock): Promise<void> {
+    const request = new PendingRequest(recordCount(block))
+    this.#pending.push({ request, block })
+    this.#pump()
+    return request.done
+  }
+
+  /**
+   * Seals the active batch after everything that waits has been written. Resolves when all sealed batches were handed to
+   * delivery. Records that the disk refuses even now stay where they are.
+   */
+  async drain(): Promise<void> {
+    if (!this.#isQuiet) await new Promise<void>((resolve) => this.#quietListeners.push(resolve))
+    this.#sealActive('drain')
+    await Promise.all(this.#sealing)
+  }
+
+  /** No group is in work and none can be started. */
+  get #isQuiet(): boolean {
+    return this.#groupsInWork === 0 && !this.#isOpening && (this.#pending.isEmpty || this.#isResting)
+  }
+
+  #pump(): void {
+    while (!this.#pending.isEmpty && !this.#isResting && !this.#isOpening) {
+      if (this.#groupsInWork >= limits.compressionsInFlight) return
+      if (this.#groupsInWork > 0 && this.#pending.rawBytes < limits.frameEagerRawBytes) return
+      if (this.#active === undefined) void this.#openBatch()
+      else this.#startGroup(this.#active)
+    }
+    if (!this.#isQuiet) return
+    for (const listener of this.#quietListeners.splice(0)) listener()
+  }
+
+  async #openBatch(): Promise<void> {
+    this.#isOpening = true
+    try {
+      const batch = new ActiveBatch(
+        await this.#context.store.open(this.#target.destination),
+        this.#target.limits,
+      )
+      batch.intervalTimer = this.#context.clock.after(this.#target.limits.batchIntervalMs, () => {
+        if (this.#active === batch) this.#sealActive('interval')
+      })
+      this.#active = batch
+      this.#context.metrics.batchOpen.inc()
+    } catch (error) {
+      this.#report(error)
+      if (this.#target.guarantee === 'none') this.#rest()
+      else for (const { request } of this.#pending.clear()) request.fail(error)
+    }
+    this.#isOpening = false
+    this.#pump()
+  }
+
+  #startGroup(batch: ActiveBatch): void {
+    const group = this.#pending.take({ ...batch.room, targetBytes: limits.frameTargetRawBytes })
+    if (group.recordCount === 0) {
+      this.#sealActive('bytes')
+      return
+    }
+    batch.reserve(group)
+    this.#groupsInWork += 1
+    void this.#writeGroup(batch, group).finally(() => {
+      this.#groupsInWork -= 1
+      this.#pump()
+    })
+    const reason = this.#target.destination.flushImmediately ? 'flush' : batch.fullReason
+    if (reason !== undefined) this.#sealActive(reason)
+  }
+
+  async #writeGroup(batch: ActiveBatch, group: Group): Promise<void> {
+    const bytes = concatenate(group)
+    const compressed = this.#context.compressions.run(() => compress(bytes))
+    // It may fail before the earlier writes are through; the failure is then met below.
+    compressed.catch(() => undefined)
+    try {
+      await batch.inOrder(async () => {
+        const payload = await compressed
+        const { recordCount: records } = group
+        await batch.open.append({
+          recordCount: records,
+          rawBytes: bytes.length,
+          rawCrc32: crc32Of(bytes),
+          payload,
+        })
+      })
+    } catch (error) {
+      this.#writeFailed(error, group)
+      return
+    }
+    if (this.#context.store.isDurable) tellDone(group.parts)
+    else batch.waiting.push(...group.parts)
+  }
+
+  /** Senders that still have their records are told to come again; records that nobody else has are kept and tried again. */
+  #writeFailed(error: unknown, group: Group): void {
+    this.#report(error)
+    if (this.#target.guarantee === 'none') {
+      this.#pending.putBack(group)
+      this.#rest()
+    } else for (const { request } of group.parts) request.fail(error)
+  }
+
+  #rest(): void {
+    if (this.#isResting) return
+    this.#isResting = true
+    this.#context.clock.after(restMs, () => {
+      this.#isResting = false
+      this.#pump()
+    })
+  }
+
+  #report(error: unknown): void {
+    const destination = destinationLabel(this.#target.destination)
+    this.#context.log.warn(
+      { event: 'batch.write_refused', destination, code: codeOf(error) },
+      messageOf(error),
+    )
+  }
+
+  #sealActive(reason: SealReason): void {
+    const batch = this.#active
+    if (batch === undefined) return
+    this.#active = undefined
+    const sealing = this.#seal(batch, reason).finally(() => this.#sealing.delete(sealing))
+    this.#sealing.add(sealing)
+  }
+
+  async #seal(batch: ActiveBatch, reason: SealReason): Promise<void> {
+    const { metrics, log } = this.#context
+    let sealed: SealedBatch | undefined
+    try {
+      sealed = await batch.seal()
+    } catch (error) {
+      // What is written is safe in the file and is found at the next start. A fatal error has already stopped the process.
+      log.error({ event: 'batch.seal_failed', batchId: batch.open.id, code: codeOf(error) }, messageOf(error))
+      for (const { request } of batch.waiting) request.fail(error)
+      return
+    } finally {
+      metrics.batchOpen.dec()
+    }
+    if (sealed === undefined) return
+    const { id: batchId, recordCount: records, rawBytes, blobBytes } = sealed
+    metrics.batchSealed.inc({ reason })
+    metrics.batchSealedRecords.inc(records)
+    metrics.batchSealedRawBytes.inc(rawBytes)
+    const destination = destinationLabel(this.#target.destination)
+    log.debug(
+      { event: 'batch.sealed', batchId, destination, reason, recordCount: records, rawBytes, blobBytes },
+      'Batch sealed.',
+    )
+    void this.#deliver(sealed, batch)
+  }
+
+  async #deliver(sealed: SealedBatch, batch: ActiveBatch): Promise<void> {
+    try {
+      await this.#context.deliver.deliver(sealed)
+      tellDone(batch.waiting)
+    } catch (error) {
+      const reason =
+        error instanceof SidecarError
+          ? error
+          : new SidecarError('DELIVERY_ATTEMPTS_EXHAUSTED', messageOf(error), { cause: error })
+      for (const { request } of batch.waiting) request.fail(reason)
+    }
+  }
+}
+
+function tellDone(parts: readonly PendingPart[]): void {
+  for (const { request, block } of parts) request.recordsDone(recordCount(block))
+}
+
+/** No copy for a single part, which is the usual case for large bodies. */
+function concatenate(group: Group): Buffer {
+  const [first] = group.parts
+  if (first !== undefined && group.parts.length === 1) return first.block.bytes
+  const buffers = group.parts.map((part) => part.block.bytes)
+  return Buffer.concat(buffers, group.rawBytes)
+}

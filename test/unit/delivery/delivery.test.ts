@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { SidecarError, type ErrorCode } from '../../../sidecar/core/errors.ts'
+import type { DeadLetter, KustoGateway, SealedBatch } from '../../../sidecar/core/ports.ts'
+import { DeliveryQueue } from '../../../sidecar/delivery/delivery.ts'
+import { MemoryStore } from '../../../sidecar/journal/memory-store.ts'
+import { silentLog } from '../../../sidecar/observability/log.ts'
+import { createMetrics } from '../../../sidecar/observability/metrics.ts'
+import { ManualClock } from '../../fakes/manual-clock.ts'
+import { SeededRandom } from '../../fakes/seeded-random.ts'
+import { aDestination, aFrame } from '../../helpers/batches.ts'
+import { waitFor } from '../../helpers/wait.ts'
+
+type Call = 'upload' | 'enqueue'
+
+/** Records what it is asked, and fails as `outcome` says. */
+class ScriptedGateway implements KustoGateway {
+  readonly calls: string[] = []
+  outcome: (call: Call, batch: SealedBatch) => Promise<void> | void = () => undefined
+
+  async upload(batch: SealedBatch) {
+    this.calls.push(`upload ${batch.destination.table}`)
+    await this.outcome('upload', batch)
+    return { url: `https://blobs/${batch.id}` }
+  }
+
+  async enqueue(batch: SealedBatch) {
+    this.calls.push(`enqueue ${batch.destination.table}`)
+    await this.outcome('enqueue', batch)
+  }
+
+  async probe() {}
+  trouble() {
+    return undefined
+  }
+  async close() {}
+}
+
+function create(
+  overrides: { keepExhausted?: boolean; maxInFlight?: number; deadLettersFull?: boolean } = {},
+) {
+  const clock = new ManualClock()
+  const gateway = new ScriptedGateway()
+  const kept: DeadLetter[] = []
+  const store = new MemoryStore({ maxBytes: 1_000_000, clock, random: new SeededRandom(1) })
+  const delivery = new DeliveryQueue({
+    gateway,
+    deadLetters: {
+      keep: async (letters) => {
+        if (overrides.deadLettersFull === true && kept.length === 0) {
+          overrides.deadLettersFull = false
+          throw new SidecarError('DEAD_LETTER_FULL', 'full')
+        }
+        kept.push(...letters)
+      },
+    },
+    retry: { maxAttempts: 3, baseIntervalMs: 1_000, maxIntervalMs: 60_000 },
+    keepExhausted: overrides.keepExhausted ?? true,
+    maxInFlight: overrides.maxInFlight ?? 8,
+    maxInFlightPerDestination: 4,
+    clock,
+    random: new SeededRandom(2),
+    log: silentLog(),
+    metrics: createMetrics(),
+  })
+  const batch = async (table: string, records = ['{"n":1}']): Promise<SealedBatch> => {
+    const open = await store.open(aDestination({ table }))
+    await open.append(aFrame(records))
+    const sealed = await open.seal()
+    assert.ok(sealed !== undefined)
+    return sealed
+  }
+  return { clock, gateway, delivery, kept, batch }
+}
+
+const failWith = (code: ErrorCode) => {
+  throw new SidecarError(code, 'planned')
+}
+
+describe('DeliveryQueue', () => {
+  it('uploads, enqueues and settles', async () => {
+    const { gateway, delivery, batch } = create()
+    await delivery.deliver(await batch('A'))
+    assert.deepEqual(gateway.calls, ['upload A', 'enqueue A'])
+    assert.equal(delivery.unsettledCount, 0)
+    await delivery.whenIdle()
+  })
+
+  it('tries again after a pause, and does not upload twice when only the message failed', async () => {
+    const { gateway, delivery, batch, clock } = create()
+    let failures = 2
+    gateway.outcome = (call) => {
+      if (call === 'enqueue' && failures-- > 0) failWith('KUSTO_THROTTLED')
+    }
+    const settled = delivery.deliver(await batch('A'))
+    await clock.advanceAndSettle(0)
+    assert.equal(gateway.calls.length, 2)
+    await clock.advanceAndSettle(1_000)
+    await clock.advanceAndSettle(2_000)
+    await settled
+    assert.deepEqual(gateway.calls, ['upload A', 'enqueue A', 'enqueue A', 'enqueue A'])
+  })
+
+  it('never gives up a batch of the journal: after max_attempts it rests for the longest pause and starts again', async () => {
+    const { gateway, delivery, batch, clock } = create()
+    gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
+    const settled = delivery.deliver(await batch('A'))
+    for (let attempt = 0; attempt < 3; attempt += 1) await clock.advanceAndSettle(4_000)
+    assert.equal(gateway.calls.length, 3)
+    await clock.advanceAndSettle(45_000)
+    assert.equal(gateway.calls.length, 3, 'it rests')
+    gateway.outcome = () => undefined
+    await clock.advanceAndSettle(10_000)
+    await settled
+  })
+
+  it('gives a batch in memory back to its senders after max_attempts', async () => {
+    const { gateway, delivery, batch, clock } = create({ keepExhausted: false })
+    gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
+    const settled = delivery.deliver(await batch('A'))
+    const rejected = assert.rejects(settled, { code: 'DELIVERY_ATTEMPTS_EXHAUSTED' })
+    for (let attempt = 0; attempt < 3; attempt += 1) await clock.advanceAndSettle(4_000)
+    await rejected
+    assert.equal(delivery.unsettledCount, 0)
+  })
+
+  it('keeps going with other destinations while one is refused', async () => {
+    const { gateway, delivery, batch, clock } = create({ maxInFlight: 1 })
+    gateway.outcome = (_call, { destination }) => {
+      if (destination.table === 'Bad') failWith('KUSTO_UNCLASSIFIED')
+    }
+    for (let n = 0; n < 20; n += 1) void delivery.deliver(await batch('Bad'))
+    await delivery.deliver(await batch('Good'))
+    assert.ok(gateway.calls.filter((call) => call === 'upload Bad').length <= 20)
+    await clock.advanceAndSettle(0)
+    assert.equal(delivery.unsettledCount, 20)
+  })
+
+  it('lets destinations take turns, so a large one does not starve a small one', async () => {
+    const { gateway, delivery, batch } = create({ maxInFlight: 1 })
+    const batches = []
+    for (let n = 0; n < 50; n += 1) batches.push(await batch('Large'))
+    batches.push(await batch('Small'))
+    await Promise.all(batches.map((one) => delivery.deliver(one)))
+    const uploads = gateway.calls.filter((call) => call.startsWith('upload'))
+    assert.ok(uploads.indexOf('upload Small') <= 2, `turn ${uploads.indexOf('upload Small')}`)
+  })
+
+  it('leaves room for others beside a destination whose uploads hang', async () => {
+    const { gateway, delivery, batch } = create()
+    gateway.outcome = (_call, { destination }) =>
+      destination.table === 'Hangs' ? new Promise(() => undefined) : undefined
+    for (let n = 0; n < 20; n += 1) void delivery.deliver(await batch('Hangs'))
+    await delivery.deliver(await batch('Good'))
+    assert.equal(gateway.calls.filter((call) => call === 'upload Hangs').length, 4)
+  })
+
+  it('keeps the records of a batch that storage will never take as dead letters', async () => {
+    const { gateway, delivery, batch, kept } = create()
+    gateway.outcome = () => failWith('KUSTO_BLOB_REFUSED')
+    await delivery.deliver(await batch('A', ['{"n":1}', '{"n":"\\u0000 ü"}']))
+    assert.deepEqual(
+      kept.map((letter) => [letter.code, letter.destination, letter.bytes.toString()]),
+      [
+        ['KUSTO_BLOB_REFUSED', 'Logs.A', '{"n":1}'],
+        ['KUSTO_BLOB_REFUSED', 'Logs.A', '{"n":"\\u0000 ü"}'],
+      ],
+    )
+  })
+
+  it('holds on to such a batch while the dead letters are full', async () => {
+    const { gateway, delivery, batch, kept, clock } = create({ deadLettersFull: true })
+    gateway.outcome = () => failWith('KUSTO_BLOB_REFUSED')
+    const settled = delivery.deliver(await batch('A'))
+    await waitFor('the dead letter', async () => {
+      await clock.advanceAndSettle(60_000)
+      return kept.length
+    })
+    await settled
+    assert.equal(kept.length, 1)
+  })
+
+  it('starts nothing more after stop', async () => {
+    const { gateway, delivery, batch, clock } = create()
+    gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
+    void delivery.deliver(await batch('A'))
+    await clock.advanceAndSettle(0)
+    delivery.stop()
+    await clock.advanceAndSettle(600_000)
+    assert.equal(gateway.calls.length, 1)
+    assert.equal(delivery.unsettledCount, 1)
+  })
+})
