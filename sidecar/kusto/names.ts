@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+import type { BatchId, SealedBatch } from '../core/ports.ts'
+
+/**
+ * The source id of a batch: made from its id, so that it is the same at every attempt and after every restart. Shaped as a
+ * version 4 UUID, since the SDK's BlobDescriptor refuses every other (azure-kusto-ingest 7.0.1, `getSourceId`).
+ */
+export function sourceIdOf(batchId: BatchId): string {
+  const hex = createHash('sha256').update(batchId).digest('hex')
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16)
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `4${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-')
+}
+
+/**
+ * The name of the blob, in the form of the official SDKs (`<database>__<table>__<source id>.<format>.gz`); Kusto knows the
+ * compression by the ending. Percent-encoded for use in a URL.
+ */
+export function blobNameOf({ destination, id }: Pick<SealedBatch, 'destination' | 'id'>): string {
+  return encodeURIComponent(`${destination.database}__${destination.table}__${sourceIdOf(id)}.json.gz`)
+}
