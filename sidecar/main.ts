@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+/** The process: arguments, configuration, signals, exit code. Exit codes are in `config/arguments.ts`. */
+import { readFile } from 'node:fs/promises'
+import { helpText, parseArguments } from './config/arguments.ts'
+import type { Config } from './config/config.ts'
+import { loadConfig } from './config/load.ts'
+import { SidecarError, codeOf, messageOf } from './core/errors.ts'
+import { QueuedIngestion } from './kusto/gateway.ts'
+import { createLog, type Log } from './observability/log.ts'
+import { createMetrics } from './observability/metrics.ts'
+import { systemClock as clock } from './platform/clock.ts'
+import { systemFileSystem as fileSystem } from './platform/file-system.ts'
+import { systemRandom as random } from './platform/random.ts'
+import { startSidecar } from './sidecar.ts'
+
+const exitCodes = { configuration: 78, other: 1 } as const
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  console.error(`kusto-sidecar: ${messageOf(error)}`)
+  process.exitCode = codeOf(error).startsWith('CONFIG_') ? exitCodes.configuration : exitCodes.other
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const command = parseArguments(words)
+  switch (command.name) {
+    case 'help':
+      console.log(helpText)
+      return
+    case 'version':
+      console.log(await readVersion())
+      return
+    case 'run':
+      await run(command.configFile)
+  }
+}
+
+async function run(configFile: string | undefined): Promise<void> {
+  const { config, stopKusto } = await configure(configFile)
+  const log = await createLog(config.log)
+  const metrics = createMetrics()
+  metrics.collectProcess()
+  const gateway = new QueuedIngestion({
+    ingestionUrl: config.kusto.ingestionUrl,
+    auth: config.kusto.auth,
+    // The configuration takes plain http only for loopback, or when it was allowed explicitly.
+    trustHost: config.kusto.ingestionUrl.startsWith('http:'),
+    cacheExpirationMs: config.retry.cacheExpirationMs,
+    clock,
+    random,
+    log,
+    metrics,
+  })
+  const onFatal = (error: SidecarError) => stopAtOnce(error, log)
+  process.on('uncaughtException', (error) => stopAtOnce(error, log))
+  const sidecar = await startSidecar({ config, gateway, fileSystem, clock, random, log, metrics, onFatal })
+  onStopSignals(async () => {
+    await sidecar.drain()
+    await stopKusto()
+    process.exit(0)
+  }, log)
+}
+
+/** Without a file the embedded local Kusto is started, so that a newcomer sees the whole way work. */
+async function configure(
+  configFile: string | undefined,
+): Promise<{ config: Config; stopKusto: () => Promise<void> }> {
+  if (configFile !== undefined) {
+    const text = await readFile(configFile, 'utf8').catch((cause: unknown) => {
+      throw new SidecarError('CONFIG_UNREADABLE', `${configFile} cannot be read: ${messageOf(cause)}`, {
+        cause,
+      })
+    })
+    return { config: loadConfig(text, configFile, process.env), stopKusto: async () => undefined }
+  }
+  const { startForNewcomer } = await import('./local-kusto/newcomer.ts').catch((cause: unknown) => {
+    throw new SidecarError('CONFIG_UNREADABLE', 'No configuration: give one with --config FILE.', { cause })
+  })
+  const { configText, close } = await startForNewcomer()
+  return { config: loadConfig(configText, 'the built-in configuration', process.env), stopKusto: close }
+}
+
+/** The first signal drains; a second one ends the process at once, which loses nothing that was acknowledged. */
+function onStopSignals(drain: () => Promise<void>, log: Log): void {
+  let isDraining = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (isDraining) process.exit(1)
+      isDraining = true
+      drain().catch((error: unknown) => stopAtOnce(error, log))
+    })
+  }
+}
+
+function stopAtOnce(error: unknown, log: Log): never {
+  log.fatal(
+    {
+      event: 'sidecar.failed',
+      code: codeOf(error),
+      stack: error instanceof SidecarError ? undefined : stackOf(error),
+    },
+    messageOf(error),
+  )
+  process.exit(exitCodes.other)
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined
+}
+
+async function readVersion(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,219 @@
+/**
+ * The composition root: the only module that knows every stage.
+ *
+ *   http → decode → route → batch → journal ══ answer
+ *                              └→ delivery → kusto
+ *
+ * It gives each stage what it needs through the interfaces of `core/ports.ts`, brings back what an earlier process left, and
+ * takes everything down in the right order.
+ */
+import type { AddressInfo } from 'node:net'
+import { Batcher } from './batch/batcher.ts'
+import type { Config } from './config/config.ts'
+import type { SidecarError } from './core/errors.ts'
+import { codeOf, messageOf } from './core/errors.ts'
+import { limits } from './core/limits.ts'
+import type { BatchStore, Clock, FileSystem, KustoGateway, Random, SealedBatch } from './core/ports.ts'
+import { Semaphore } from './core/semaphore.ts'
+import { DeadLetterStore } from './dead-letter/dead-letter-store.ts'
+import { decode } from './decode/decode.ts'
+import { decompress } from './decode/decompress.ts'
+import { DeliveryQueue } from './delivery/delivery.ts'
+import { Ingest } from './http/ingest.ts'
+import { HttpServer } from './http/server.ts'
+import { DiskStore } from './journal/disk-store.ts'
+import { MemoryStore } from './journal/memory-store.ts'
+import type { Log } from './observability/log.ts'
+import type { Metrics } from './observability/metrics.ts'
+import { createRouter } from './route/router.ts'
+
+export type SidecarOptions = {
+  readonly config: Config
+  readonly gateway: KustoGateway
+  readonly fileSystem: FileSystem
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Called once promises can no longer be kept (a failed fsync); the process must stop at once. */
+  readonly onFatal: (error: SidecarError) => void
+}
+
+export interface Sidecar {
+  readonly address: AddressInfo
+  /**
+   * Stops taking requests, seals every batch, and delivers what can be delivered within `server.shutdown_grace_ms`; the rest stays
+   * in the journal. Resolves when all is closed.
+   */
+  drain(): Promise<void>
+}
+
+/** How often Kusto is asked for fresh resources when nothing else does, so that `/readyz` tells the truth on a quiet day. */
+const probeIntervalMs = 15_000
+
+/** Starts every stage. Rejects with a fatal SidecarError when it cannot; nothing is left running then. */
+export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
+  const { config, clock, log } = options
+  const store = await openStore(options)
+  const deadLetters = new DeadLetterStore({
+    ...config.deadLetter,
+    maxDiskBytes: config.deadLetter.maxDiskBytes,
+    fileSystem: options.fileSystem,
+    clock,
+  })
+  let http: HttpServer | undefined
+  try {
+    await deadLetters.start()
+    const delivery = createDelivery(options, store, deadLetters)
+    const batcher = createBatcher(options, store, delivery)
+    if (store instanceof DiskStore) redeliver(await store.recover(), delivery, log)
+    http = createHttp(options, { batcher, delivery, deadLetters })
+    const address = await http.listen(config.server.listen.host, config.server.listen.port)
+    const stopProbing = probeKusto(options)
+    log.info({ event: 'sidecar.started', host: address.address, port: address.port }, 'Ready for requests.')
+    const stages = { http, batcher, delivery, deadLetters, store, stopProbing }
+    return { address, drain: () => drain(options, stages) }
+  } catch (error) {
+    http?.close()
+    await deadLetters.close()
+    await closeStore(store)
+    throw error
+  }
+}
+
+async function openStore(options: SidecarOptions): Promise<BatchStore> {
+  const { config, clock, random } = options
+  if (config.journal.enabled) return DiskStore.start({ ...options, ...config.journal })
+  return new MemoryStore({ maxBytes: config.server.maxInFlightBytes, clock, random })
+}
+
+function createDelivery(
+  options: SidecarOptions,
+  store: BatchStore,
+  deadLetters: DeadLetterStore,
+): DeliveryQueue {
+  return new DeliveryQueue({
+    ...options,
+    deadLetters,
+    retry: options.config.retry,
+    // Without a journal a batch that is given up is still with its senders, unless they were told that it is safe.
+    keepExhausted: store.isDurable || options.config.write.deliveryGuarantee === 'none',
+    maxInFlight: limits.deliveriesInFlight,
+    maxInFlightPerDestination: limits.deliveriesPerDestination,
+  })
+}
+
+function createBatcher(options: SidecarOptions, store: BatchStore, deliver: DeliveryQueue): Batcher {
+  return new Batcher({
+    ...options,
+    store,
+    deliver,
+    compressions: new Semaphore(limits.compressionsInFlight),
+    maxDestinations: limits.openDestinations,
+    maxPendingBytes: options.config.server.maxInFlightBytes,
+  })
+}
+
+function redeliver(batches: readonly SealedBatch[], delivery: DeliveryQueue, log: Log): void {
+  for (const batch of batches) void delivery.deliver(batch)
+  if (batches.length === 0) return
+  const recordCount = batches.reduce((sum, batch) => sum + batch.recordCount, 0)
+  log.info(
+    { event: 'journal.recovered', batchCount: batches.length, recordCount },
+    'Batches of an earlier process were found in the journal and are delivered now.',
+  )
+}
+
+type Inner = {
+  readonly batcher: Batcher
+  readonly delivery: DeliveryQueue
+  readonly deadLetters: DeadLetterStore
+}
+
+function createHttp(options: SidecarOptions, { batcher, delivery, deadLetters }: Inner): HttpServer {
+  const { config, clock, log, metrics, gateway } = options
+  const router = createRouter({ ...config, maxOpenDestinations: limits.openDestinations })
+  const { unrouted } = config
+  const { maxBodyBytes, maxInFlightBytes } = config.server
+  const ingest = new Ingest({
+    decode,
+    decompress,
+    router,
+    intake: batcher,
+    deadLetters,
+    unrouted,
+    maxBodyBytes,
+    maxInFlightBytes,
+    clock,
+    metrics,
+  })
+  const reasonsNotReady = () => [gateway.trouble()].filter((reason) => reason !== undefined)
+  const beforeScrape = () => {
+    const oldest = delivery.oldestReceivedAtMs
+    metrics.deliveryOldestSeconds.set(oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)
+    metrics.deadLetterBytes.set(deadLetters.bytesCount)
+  }
+  return new HttpServer({
+    ingest,
+    reasonsNotReady,
+    beforeScrape,
+    registry: metrics.registry,
+    clock,
+    log,
+    metrics,
+  })
+}
+
+/** Keeps resources fresh in the background. Returns how to end it. */
+function probeKusto({ gateway, clock, log }: SidecarOptions): () => void {
+  let isEnded = false
+  const probe = async () => {
+    try {
+      await gateway.probe()
+    } catch (error) {
+      log.warn({ event: 'kusto.probe_failed', code: codeOf(error) }, messageOf(error))
+    }
+    if (!isEnded) clock.after(probeIntervalMs, () => void probe())
+  }
+  void probe()
+  return () => {
+    isEnded = true
+  }
+}
+
+type Stages = Inner & {
+  readonly http: HttpServer
+  readonly store: BatchStore
+  readonly stopProbing: () => void
+}
+
+async function drain({ config, clock, gateway, log }: SidecarOptions, stages: Stages): Promise<void> {
+  const { http, batcher, delivery, deadLetters, store, stopProbing } = stages
+  const deadline = new Promise<void>((resolve) => clock.after(config.server.shutdownGraceMs, resolve))
+  log.info({ event: 'sidecar.draining' }, 'Stopping: no new requests; sealing and delivering what is there.')
+  stopProbing()
+  // Requests that wait for their batch to be settled (no journal) need it sealed, and those still being read seal again below.
+  const answered = http.drain()
+  await Promise.race([batcher.drain().then(() => answered), deadline])
+  http.close()
+  await Promise.race([batcher.drain(), deadline])
+  await Promise.race([delivery.whenIdle(), deadline])
+  delivery.stop()
+  const waiting = delivery.unsettledCount
+  await gateway.close()
+  await deadLetters.close()
+  await closeStore(store)
+  const fields = { event: 'sidecar.stopped', waitingBatches: waiting }
+  if (waiting === 0) log.info(fields, 'Stopped; everything was delivered.')
+  else if (store.isDurable)
+    log.info(fields, `Stopped; ${waiting} batches wait in the journal for the next start.`)
+  else
+    log.warn(
+      fields,
+      `Stopped; ${waiting} batches in memory were not delivered. Their senders were not told that they are safe.`,
+    )
+}
+
+async function closeStore(store: BatchStore): Promise<void> {
+  if (store instanceof DiskStore) await store.close()
+}
