@@ -37,8 +37,9 @@ async function main(words: readonly string[]): Promise<void> {
 }
 
 async function run(configFile: string | undefined): Promise<void> {
-  const { config, stopKusto } = await configure(configFile)
+  const { config, stopKusto, welcome } = await configure(configFile)
   const log = await createLog(config.log)
+  if (welcome !== undefined) log.info({ event: 'local_kusto.started' }, welcome)
   const metrics = createMetrics()
   metrics.collectProcess()
   const gateway = new QueuedIngestion({
@@ -62,23 +63,34 @@ async function run(configFile: string | undefined): Promise<void> {
   }, log)
 }
 
+type Configured = {
+  readonly config: Config
+  readonly stopKusto: () => Promise<void>
+  /** What to tell a newcomer. */
+  readonly welcome?: string
+}
+
+async function configure(configFile: string | undefined): Promise<Configured> {
+  if (configFile === undefined) return configureForNewcomer()
+  const text = await readFile(configFile, 'utf8').catch((cause: unknown) => {
+    const message = `${configFile} cannot be read: ${messageOf(cause)}`
+    throw new SidecarError('CONFIG_UNREADABLE', message, { cause })
+  })
+  return { config: loadConfig(text, configFile, process.env), stopKusto: async () => undefined }
+}
+
 /** Without a file the embedded local Kusto is started, so that a newcomer sees the whole way work. */
-async function configure(
-  configFile: string | undefined,
-): Promise<{ config: Config; stopKusto: () => Promise<void> }> {
-  if (configFile !== undefined) {
-    const text = await readFile(configFile, 'utf8').catch((cause: unknown) => {
-      throw new SidecarError('CONFIG_UNREADABLE', `${configFile} cannot be read: ${messageOf(cause)}`, {
-        cause,
-      })
-    })
-    return { config: loadConfig(text, configFile, process.env), stopKusto: async () => undefined }
-  }
+async function configureForNewcomer(): Promise<Configured> {
   const { startForNewcomer } = await import('./local-kusto/newcomer.ts').catch((cause: unknown) => {
     throw new SidecarError('CONFIG_UNREADABLE', 'No configuration: give one with --config FILE.', { cause })
   })
-  const { configText, close } = await startForNewcomer()
-  return { config: loadConfig(configText, 'the built-in configuration', process.env), stopKusto: close }
+  const { configText, clusterUrl, close } = await startForNewcomer()
+  const query = JSON.stringify({ db: 'Demo', csl: 'Logs | take 10' })
+  return {
+    config: loadConfig(configText, 'the built-in configuration', process.env),
+    stopKusto: close,
+    welcome: `No --config: records go to a local Kusto. Ask it with: curl -s ${clusterUrl}/v1/rest/query -d '${query}'`,
+  }
 }
 
 /** The first signal drains; a second one ends the process at once, which loses nothing that was acknowledged. */

@@ -2,10 +2,10 @@
  * Keeps records that can never be delivered, in files of NDJSON, one line for each with the reason and the original bytes.
  *
  * It promises: what `keep` resolved for is synced to the disk. Nothing is ever evicted; a full directory makes `keep` reject, so that
- * senders are told to come again.
+ * senders are told to come again. A person may move or delete files at any time: none is held open between two writes.
  */
 import type { Clock, DeadLetter, DeadLetterSink, File, FileSystem } from '../core/ports.ts'
-import { SidecarError, messageOf } from '../core/errors.ts'
+import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
 import { encodeLetters } from './encode-letters.ts'
 import { isoTime } from './iso-time.ts'
 
@@ -27,8 +27,8 @@ export class DeadLetterStore implements DeadLetterSink {
   #waiting: Waiting[] = []
   #writing: Promise<void> = Promise.resolve()
   #isWriting = false
-  #file: File | undefined
-  #fileBytes = 0
+  /** The file that is written to, until it is large enough or gone. */
+  #path: string | undefined
   #filesCount = 0
   #bytesCount = 0
 
@@ -36,7 +36,7 @@ export class DeadLetterStore implements DeadLetterSink {
     this.#options = options
   }
 
-  /** Bytes in the directory. */
+  /** Bytes in the directory when it was last looked at, and what was written since. */
   get bytesCount(): number {
     return this.#bytesCount
   }
@@ -46,11 +46,7 @@ export class DeadLetterStore implements DeadLetterSink {
     const { fileSystem, directory } = this.#options
     try {
       await fileSystem.makeDirectory(directory)
-      for (const name of await fileSystem.list(directory)) {
-        if (!name.endsWith(fileSuffix)) continue
-        const file = await fileSystem.open(`${directory}/${name}`, 'read')
-        this.#bytesCount += await file.size().finally(() => file.close())
-      }
+      await this.#recount()
     } catch (error) {
       const message = `The dead-letter directory ${directory} cannot be used: ${messageOf(error)}`
       throw new SidecarError('PROCESS_START_FAILED', message, { cause: error })
@@ -58,6 +54,7 @@ export class DeadLetterStore implements DeadLetterSink {
   }
 
   async keep(letters: readonly DeadLetter[]): Promise<void> {
+    if (letters.length === 0) return
     const bytes = await encodeLetters(letters, this.#options.clock.now())
     const done = Promise.withResolvers<void>()
     this.#waiting.push({ bytes, done })
@@ -68,15 +65,13 @@ export class DeadLetterStore implements DeadLetterSink {
   /** Waits for what is being written. */
   async close(): Promise<void> {
     await this.#writing
-    await this.#file?.close()
-    this.#file = undefined
   }
 
   /** What gathers while a group is being written becomes the next group: one write and one sync for many requests. */
   async #writeAll(): Promise<void> {
     this.#isWriting = true
     while (this.#waiting.length > 0) {
-      const group = this.#withRoom(this.#waiting.splice(0))
+      const group = await this.#withRoom(this.#waiting.splice(0))
       if (group.length === 0) continue
       try {
         await this.#append(group.map(({ bytes }) => bytes))
@@ -88,9 +83,11 @@ export class DeadLetterStore implements DeadLetterSink {
     this.#isWriting = false
   }
 
-  /** Refuses what the limit does not allow and returns the rest. */
-  #withRoom(group: readonly Waiting[]): Waiting[] {
+  /** Refuses what the limit does not allow and returns the rest. Looks again before it refuses: files may have been taken away. */
+  async #withRoom(group: readonly Waiting[]): Promise<Waiting[]> {
     const { directory, maxDiskBytes } = this.#options
+    const wanted = group.reduce((sum, { bytes }) => sum + bytes.length, this.#bytesCount)
+    if (wanted > maxDiskBytes) await this.#recount().catch(() => undefined)
     let total = this.#bytesCount
     return group.filter(({ bytes, done }) => {
       if (total + bytes.length <= maxDiskBytes) {
@@ -104,40 +101,74 @@ export class DeadLetterStore implements DeadLetterSink {
   }
 
   async #append(buffers: readonly Buffer[]): Promise<void> {
-    const bytesCount = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
     try {
-      const file = await this.#fileWithRoom()
-      await file.write(buffers, this.#fileBytes)
-      await file.sync()
+      const { file, fileBytes } = await this.#openFile()
+      try {
+        await file.write(buffers, fileBytes)
+        await file.sync()
+      } catch (error) {
+        // After a failed sync nobody knows what the file holds: the next letters go into a new one.
+        this.#path = undefined
+        await file.truncate(fileBytes).catch(() => undefined)
+        throw error
+      } finally {
+        await file.close()
+      }
+      this.#bytesCount += buffers.reduce((sum, buffer) => sum + buffer.length, 0)
     } catch (error) {
-      await this.#undo()
+      await this.#recount().catch(() => undefined)
       const message = `Dead letters could not be written to ${this.#options.directory}: ${messageOf(error)}. Their senders are told to try again.`
       throw new SidecarError('DEAD_LETTER_WRITE_FAILED', message, { cause: error })
     }
-    this.#fileBytes += bytesCount
-    this.#bytesCount += bytesCount
   }
 
-  /** Cuts the file back to what was kept and starts a new one: after a failed sync nobody knows what an old file holds. */
-  async #undo(): Promise<void> {
-    const file = this.#file
-    this.#file = undefined
-    await file?.truncate(this.#fileBytes).catch(() => undefined)
-    await file?.close().catch(() => undefined)
+  /** The current file, or a new one when there is none, it was taken away, or it is large enough. */
+  async #openFile(): Promise<{ file: File; fileBytes: number }> {
+    const current = await this.#openCurrent()
+    if (current !== undefined && current.fileBytes < fileMaxBytes) return current
+    await current?.file.close()
+    return { file: await this.#createFile(), fileBytes: 0 }
   }
 
-  async #fileWithRoom(): Promise<File> {
+  async #openCurrent(): Promise<{ file: File; fileBytes: number } | undefined> {
+    if (this.#path === undefined) return undefined
+    let file: File | undefined
+    try {
+      file = await this.#options.fileSystem.open(this.#path, 'update')
+      return { file, fileBytes: await file.size() }
+    } catch (error) {
+      await file?.close()
+      if (systemCodeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  async #createFile(): Promise<File> {
     const { fileSystem, directory, clock } = this.#options
-    if (this.#file !== undefined && this.#fileBytes < fileMaxBytes) return this.#file
-    await this.#file?.close()
-    this.#file = undefined
     const time = isoTime(clock.now()).replaceAll(/[-:]|\.\d+/g, '')
     const taken = new Set(await fileSystem.list(directory))
     do this.#filesCount += 1
     while (taken.has(`${time}-${this.#filesCount}${fileSuffix}`))
-    this.#file = await fileSystem.open(`${directory}/${time}-${this.#filesCount}${fileSuffix}`, 'create')
-    this.#fileBytes = 0
-    await fileSystem.syncDirectory(directory)
-    return this.#file
+    const path = `${directory}/${time}-${this.#filesCount}${fileSuffix}`
+    const file = await fileSystem.open(path, 'create')
+    try {
+      await fileSystem.syncDirectory(directory)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    this.#path = path
+    return file
+  }
+
+  async #recount(): Promise<void> {
+    const { fileSystem, directory } = this.#options
+    let bytesCount = 0
+    for (const name of await fileSystem.list(directory)) {
+      if (!name.endsWith(fileSuffix)) continue
+      const file = await fileSystem.open(`${directory}/${name}`, 'read')
+      bytesCount += await file.size().finally(() => file.close())
+    }
+    this.#bytesCount = bytesCount
   }
 }

@@ -27,6 +27,7 @@ export async function startForNewcomer(
   const directory = await mkdtemp(join(tmpdir(), 'kusto-sidecar-'))
   const configText = `
 server: { listen: "127.0.0.1:8080" }
+log: { format: pretty }
 kusto: { cluster_url: "${kusto.clusterUrl}", database: ${database}, table: ${table}, auth: { type: none } }
 write: { batch_interval_ms: 1000, ingestion_mapping_ref: ${mapping} }
 journal: { directory: ${JSON.stringify(join(directory, 'journal'))} }

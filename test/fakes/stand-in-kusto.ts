@@ -39,6 +39,9 @@ export class StandInKusto {
   rudeness: (operation: Operation, path: string) => Rudeness = () => undefined
   /** Only resources with this SAS are served; changing it is what rotation does. */
   signature = 'first'
+  identityToken = 'identity-token'
+  /** What it says when it is rude. */
+  errorText = '{"error":{"code":"General_BadRequest","message":"rude","@message":"rude on request"}}'
   /** When the SAS says that it ends. */
   sasExpiry = '2099-01-01T00:00:00Z'
   containers = ['containers-a/one', 'containers-b/two']
@@ -95,7 +98,7 @@ export class StandInKusto {
     const rudeness = this.rudeness(operation, url.pathname)
     if (rudeness === 'hang') return
     if (rudeness === 'drop') return void request.socket.destroy()
-    if (typeof rudeness === 'number') return answer(response, rudeness, errorText)
+    if (typeof rudeness === 'number') return answer(response, rudeness, this.errorText)
     const [status, text] = this.#perform(operation, url, request, body)
     if (rudeness === 'lose-reply') return void request.socket.destroy()
     answer(response, status, text)
@@ -103,7 +106,7 @@ export class StandInKusto {
 
   #perform(operation: Operation, url: URL, request: IncomingMessage, body: Buffer): [number, string] {
     if (operation === 'resources') return [200, table(['ResourceTypeName', 'StorageRoot'], this.#resources())]
-    if (operation === 'token') return [200, table(['AuthorizationContext'], [['identity-token']])]
+    if (operation === 'token') return [200, table(['AuthorizationContext'], [[this.identityToken]])]
     if (url.searchParams.get('sig') !== this.signature)
       return [403, '<Error><Code>AuthenticationFailed</Code></Error>']
     switch (operation) {
@@ -143,8 +146,6 @@ function operationOf(request: IncomingMessage, url: URL, body: Buffer): Operatio
   if (request.method === 'HEAD') return 'head'
   return request.method === 'PUT' ? 'upload' : 'enqueue'
 }
-
-const errorText = '{"error":{"code":"General_BadRequest","message":"rude","@message":"rude on request"}}'
 
 function table(columns: string[], rows: string[][]): string {
   const Columns = columns.map((name) => ({ ColumnName: name, DataType: 'String', ColumnType: 'string' }))

@@ -107,14 +107,46 @@ describe('DeadLetterStore', () => {
     assert.equal((await linesIn(disk)).length, 2)
   })
 
-  for (const operation of ['write', 'sync', 'open', 'syncDirectory'] as const) {
-    it(`undoes what a failed ${operation} left, and goes on in a new file`, async () => {
+  it('takes letters again when a person made room', async () => {
+    const disk = new MemoryFileSystem()
+    const store = await start(disk, 400)
+    await store.keep([aLetter('x'.repeat(200))])
+    await assert.rejects(store.keep([aLetter('x'.repeat(200))]), { code: 'DEAD_LETTER_FULL' })
+    for (const name of await disk.list(directory)) await disk.remove(`${directory}/${name}`)
+
+    await store.keep([aLetter('after')])
+
+    assert.deepEqual(
+      (await linesIn(disk)).map((line) => line.record),
+      ['after'],
+    )
+  })
+
+  it('writes to a new file when a person took the current one away', async () => {
+    const disk = new MemoryFileSystem()
+    const store = await start(disk)
+    await store.keep([aLetter('one')])
+    for (const name of await disk.list(directory)) await disk.rename(`${directory}/${name}`, `/elsewhere`)
+
+    await store.keep([aLetter('two')])
+
+    assert.deepEqual(
+      (await linesIn(disk)).map((line) => line.record),
+      ['two'],
+    )
+  })
+
+  it('makes no file for nothing', async () => {
+    const disk = new MemoryFileSystem()
+    await (await start(disk)).keep([])
+    assert.deepEqual(await disk.list(directory), [])
+  })
+
+  for (const operation of ['write', 'sync', 'open', 'size'] as const) {
+    it(`undoes what a failed ${operation} left, and goes on`, async () => {
       const disk = new MemoryFileSystem()
       const store = await start(disk)
       await store.keep([aLetter('one')])
-      if (operation !== 'write' && operation !== 'sync') {
-        await store.close()
-      }
       disk.fail({
         operation,
         path: directory,
@@ -123,7 +155,6 @@ describe('DeadLetterStore', () => {
 
       await assert.rejects(store.keep([aLetter('two')]), { code: 'DEAD_LETTER_WRITE_FAILED' })
       await store.keep([aLetter('three')])
-      await store.close()
 
       assert.deepEqual(
         (await linesIn(disk)).map((line) => line.record),
@@ -132,6 +163,19 @@ describe('DeadLetterStore', () => {
       assert.equal(disk.openFilesCount, 0)
     })
   }
+
+  it('refuses when the name of a new file cannot be made durable', async () => {
+    const disk = new MemoryFileSystem()
+    const store = await start(disk)
+    disk.fail({ operation: 'syncDirectory', path: directory })
+    await assert.rejects(store.keep([aLetter('one')]), { code: 'DEAD_LETTER_WRITE_FAILED' })
+    await store.keep([aLetter('two')])
+    assert.deepEqual(
+      (await linesIn(disk)).map((line) => line.record),
+      ['two'],
+    )
+    assert.equal(disk.openFilesCount, 0)
+  })
 })
 
 describe('readLetters', () => {
@@ -142,5 +186,21 @@ describe('readLetters', () => {
     }
     await assert.rejects(read(), { code: 'DEAD_LETTER_UNREADABLE', message: /Line 2 .*damaged/ })
     assert.deepEqual(lines, [{ record: 'a' }])
+  })
+
+  it('leaves out a last line that was cut short', async () => {
+    const lines: unknown[] = []
+    for await (const line of readLetters(Readable.from([Buffer.from('{"record":"a"}\n{"reco')])))
+      lines.push(line)
+    assert.deepEqual(lines, [{ record: 'a' }])
+  })
+
+  it('reads a long line that comes in many chunks', async () => {
+    const text = `${JSON.stringify({ record: 'x'.repeat(20_000_000) })}\n`
+    const chunks = function* () {
+      for (let at = 0; at < text.length; at += 64 * 1024) yield Buffer.from(text.slice(at, at + 64 * 1024))
+    }
+    for await (const line of readLetters(Readable.from(chunks())))
+      assert.equal(line.record?.length, 20_000_000)
   })
 })
