@@ -16,6 +16,8 @@ export const limits = {
   /** Of these, how many for one destination, so that a large one leaves room for others. */
   deliveriesPerDestination: 4,
   readChunkBytes: 256 * 1024,
+  /** Journal files opened at once at start: it is waiting for the disk that takes the time. */
+  filesRecoveredAtOnce: 16,
   /** Shippers give up on a reply after 60 s; we answer 503 before. */
   replyTimeoutMs: 45_000,
   /** How long a request waits for room before it is told to come back. */

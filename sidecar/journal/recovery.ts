@@ -1,6 +1,8 @@
 /** Turns what an earlier process left in the directory into sealed batches; the rules are in FORMAT.md. */
 import type { File, FileSystem } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
+import { limits } from '../core/limits.ts'
+import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { corruptSuffix, isBatchFile } from './file-names.ts'
@@ -38,12 +40,11 @@ export async function recoverDirectory(
   { directory, log, metrics }: Reporting & { directory: string },
 ): Promise<DiskBatch[]> {
   const names = (await owner.fileSystem.list(directory)).filter(isBatchFile).sort()
-  const batches: DiskBatch[] = []
-  for (const name of names) {
-    const batch = await recoverFile(owner, `${directory}/${name}`, { log, metrics })
-    if (batch !== undefined) batches.push(batch)
-  }
-  return batches
+  const places = new Semaphore(limits.filesRecoveredAtOnce)
+  const batches = await Promise.all(
+    names.map((name) => places.run(() => recoverFile(owner, `${directory}/${name}`, { log, metrics }))),
+  )
+  return batches.filter((batch) => batch !== undefined)
 }
 
 async function recoverFile(

@@ -22,6 +22,15 @@ const timeoutCodes = new Set([
   'ABORT_ERR',
 ])
 
+/** The names that azure-kusto-data and @azure/identity give to the failure of a token request. */
+const credentialErrors = new Set([
+  'KustoAuthenticationError',
+  'AuthenticationError',
+  'AuthenticationRequiredError',
+  'AggregateAuthenticationError',
+  'CredentialUnavailableError',
+])
+
 /** The catalogue's code for an HTTP status of the Kusto engine or of its data management service. */
 function codeOfKustoStatus(status: number): ErrorCode {
   if (status === 401 || status === 403) return 'KUSTO_UNAUTHORIZED'
@@ -59,8 +68,8 @@ function codeOfForeign(error: unknown): ErrorCode {
   for (const one of withCauses(error)) {
     const name = one instanceof Error ? one.name : ''
     if (name === 'TimeoutError' || name === 'AbortError') return 'KUSTO_TIMEOUT'
-    if (/^(CredentialUnavailable|Authentication|AggregateAuthentication)(Required)?Error$/.test(name))
-      return 'KUSTO_UNAUTHORIZED'
+    if (credentialErrors.has(name)) return 'KUSTO_UNAUTHORIZED'
+    if (name === 'ThrottlingError') return 'KUSTO_THROTTLED'
     const code = systemCodeOf(one)
     if (code === undefined) continue
     if (timeoutCodes.has(code)) return 'KUSTO_TIMEOUT'

@@ -17,10 +17,16 @@ export function sourceIdOf(batchId: BatchId): string {
   ].join('-')
 }
 
+/** A blob name holds up to 1,024 characters, and a database or table name alone may be as long. */
+const partMaxLength = 200
+
 /**
  * The name of the blob, in the form of the official SDKs (`<database>__<table>__<source id>.<format>.gz`); Kusto knows the
  * compression by the ending. Percent-encoded for use in a URL.
  */
 export function blobNameOf({ destination, id }: Pick<SealedBatch, 'destination' | 'id'>): string {
-  return encodeURIComponent(`${destination.database}__${destination.table}__${sourceIdOf(id)}.json.gz`)
+  const [database, table] = [destination.database, destination.table].map((name) =>
+    name.slice(0, partMaxLength),
+  )
+  return encodeURIComponent(`${database}__${table}__${sourceIdOf(id)}.json.gz`)
 }

@@ -20,7 +20,10 @@ export async function createLog(options: LogOptions, destination?: DestinationSt
   if (destination !== undefined) return pino(settings, destination)
   if (options.format === 'json') return pino(settings)
   const { default: pretty } = await import('pino-pretty')
-  return pino(settings, pretty({ ignore: 'pid,hostname', messageFormat: '{event}  {msg}', singleLine: true }))
+  return pino(
+    settings,
+    pretty({ ignore: 'pid,hostname,event', messageFormat: '{event}  {msg}', singleLine: true }),
+  )
 }
 
 export function silentLog(): Log {

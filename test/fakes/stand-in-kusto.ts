@@ -19,7 +19,7 @@ export type IngestionMessage = {
   readonly AdditionalProperties: Readonly<Record<string, unknown>>
 }
 
-export type Operation = 'resources' | 'token' | 'upload' | 'head' | 'enqueue'
+export type Operation = 'metadata' | 'resources' | 'token' | 'upload' | 'head' | 'enqueue'
 
 /**
  * What to do instead of serving a request: answer with a status, drop the connection before doing it, do it and drop the connection before
@@ -105,6 +105,7 @@ export class StandInKusto {
   }
 
   #perform(operation: Operation, url: URL, request: IncomingMessage, body: Buffer): [number, string] {
+    if (operation === 'metadata') return [404, '']
     if (operation === 'resources') return [200, table(['ResourceTypeName', 'StorageRoot'], this.#resources())]
     if (operation === 'token') return [200, table(['AuthorizationContext'], [[this.identityToken]])]
     if (url.searchParams.get('sig') !== this.signature)
@@ -143,6 +144,7 @@ export class StandInKusto {
 function operationOf(request: IncomingMessage, url: URL, body: Buffer): Operation {
   if (url.pathname === '/v1/rest/mgmt')
     return body.includes('.get kusto identity token') ? 'token' : 'resources'
+  if (url.pathname === '/v1/rest/auth/metadata') return 'metadata'
   if (request.method === 'HEAD') return 'head'
   return request.method === 'PUT' ? 'upload' : 'enqueue'
 }

@@ -142,6 +142,7 @@ describe('QueuedIngestion', () => {
     for (const [status, code] of [
       [401, 'KUSTO_UNAUTHORIZED'],
       [500, 'KUSTO_UNAVAILABLE'],
+      [429, 'KUSTO_THROTTLED'],
       [400, 'KUSTO_UNCLASSIFIED'],
     ] as const) {
       kusto.rudeness = () => status
