@@ -9,6 +9,7 @@
  */
 import type { AddressInfo } from 'node:net'
 import { Batcher } from './batch/batcher.ts'
+import { compress } from './batch/compress.ts'
 import type { Config } from './config/config.ts'
 import type { SidecarError } from './core/errors.ts'
 import { codeOf, messageOf } from './core/errors.ts'
@@ -109,6 +110,7 @@ function createBatcher(options: SidecarOptions, store: BatchStore, deliver: Deli
     store,
     deliver,
     compressions: new Semaphore(limits.compressionsInFlight),
+    compress,
     maxDestinations: limits.openDestinations,
     maxPendingBytes: options.config.server.maxInFlightBytes,
   })

@@ -8,7 +8,6 @@ import type { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { ActiveBatch, type SealReason } from './active-batch.ts'
-import { compress } from './compress.ts'
 import { PendingQueue, PendingRequest, type Group, type PendingPart } from './pending.ts'
 
 /** What all lanes share. */
@@ -16,6 +15,8 @@ export type LaneContext = {
   readonly store: BatchStore
   readonly deliver: Deliver
   readonly compressions: Semaphore
+  /** See `compress.ts`. */
+  readonly compress: (rawBytes: Buffer) => Promise<Buffer>
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -125,7 +126,7 @@ export class Lane {
 
   async #writeGroup(batch: ActiveBatch, group: Group): Promise<void> {
     const bytes = concatenate(group)
-    const compressed = this.#context.compressions.run(() => compress(bytes))
+    const compressed = this.#context.compressions.run(() => this.#context.compress(bytes))
     // It may fail before the earlier writes are through; the failure is then met below.
     compressed.catch(() => undefined)
     try {

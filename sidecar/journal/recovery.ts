@@ -5,7 +5,7 @@ import { limits } from '../core/limits.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { corruptSuffix, isBatchFile } from './file-names.ts'
+import { corruptSuffix, isBatchFile, openSuffix } from './file-names.ts'
 import {
   decodeFileHeader,
   decodeSeal,
@@ -56,10 +56,9 @@ async function recoverFile(
   let found: Awaited<ReturnType<typeof examine>>
   try {
     found = await examine(file)
-    if (found.kind === 'torn') {
-      await file.truncate(found.scan.wholeUntil)
-      await file.sync()
-    }
+    if (found.kind === 'torn') await file.truncate(found.scan.wholeUntil)
+    // What the earlier process wrote may not be synced yet, and from now on nobody else will do it.
+    if (path.endsWith(openSuffix)) await file.sync()
   } finally {
     await file.close()
   }

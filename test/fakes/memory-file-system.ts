@@ -84,6 +84,20 @@ export class MemoryFileSystem implements FileSystem {
     return survivor
   }
 
+  /**
+   * Kills the process but not the machine: returns the same disk, with what is unsynced still there and still at risk. This
+   * object and its handles reject everything from now on.
+   */
+  kill(): MemoryFileSystem {
+    const survivor = new MemoryFileSystem()
+    survivor.#entries = this.#entries
+    survivor.#durableEntries = this.#durableEntries
+    survivor.#entryChanges = this.#entryChanges
+    survivor.#directories = this.#directories
+    this.#crashed = true
+    return survivor
+  }
+
   /** The content of a file as a reader sees it now; a copy. */
   contentOf(filePath: string): Buffer {
     const file = this.#entries.get(path.resolve(filePath))

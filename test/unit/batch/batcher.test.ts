@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Batcher } from '../../../sidecar/batch/batcher.ts'
+import { compress } from '../../../sidecar/batch/compress.ts'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
 import { limits } from '../../../sidecar/core/limits.ts'
 import type { BatchStore, Deliver, SealedBatch } from '../../../sidecar/core/ports.ts'
@@ -55,6 +56,7 @@ function createBatcher(
     store,
     deliver,
     compressions: new Semaphore(limits.compressionsInFlight),
+    compress,
     maxDestinations: overrides.maxDestinations ?? 1_000,
     maxPendingBytes: overrides.maxPendingBytes ?? 100_000_000,
     clock,
