@@ -57,8 +57,7 @@ async function recoverFile(
   try {
     found = await examine(file)
     if (found.kind === 'torn') await file.truncate(found.scan.wholeUntil)
-    // What the earlier process wrote may not be synced yet, and from now on nobody else will do it.
-    if (path.endsWith(openSuffix)) await file.sync()
+    if (path.endsWith(openSuffix)) await makeDurable(file)
   } finally {
     await file.close()
   }
@@ -77,6 +76,23 @@ async function recoverFile(
     case 'corrupt':
       return repairFile(owner, path, reporting)
   }
+}
+
+/**
+ * What an earlier process wrote may not be synced, and after a failed sync the kernel takes pages for clean that never reached the
+ * disk: a sync alone would then do nothing. So the bytes are written once more. Otherwise a power cut could shorten a batch
+ * that has been uploaded, and its id would name two contents.
+ */
+async function makeDurable(file: File): Promise<void> {
+  const chunk = Buffer.alloc(limits.readChunkBytes)
+  let position = 0
+  for (;;) {
+    const bytesRead = await file.read(chunk, position)
+    if (bytesRead === 0) break
+    await file.write([chunk.subarray(0, bytesRead)], position)
+    position += bytesRead
+  }
+  await file.sync()
 }
 
 type Examined =
