@@ -4,7 +4,7 @@ import { simulate } from './simulate.ts'
 
 /** Every seed that ever failed, so that it is run again. */
 const keptSeeds: readonly number[] = [270101915, 29026870]
-const runs = Number(process.env['SIM_RUNS'] ?? 150)
+const runs = Number(process.env['SIM_RUNS'] ?? 60)
 
 describe('the simulated pipeline', () => {
   it('loses nothing that was acknowledged, under any mix of faults, kills and power cuts', async (t) => {
