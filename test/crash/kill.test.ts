@@ -5,7 +5,6 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { StandInKusto } from '../fakes/stand-in-kusto.ts'
 import { SeededRandom } from '../fakes/seeded-random.ts'
 import { SidecarProcess } from '../helpers/sidecar-process.ts'
@@ -17,24 +16,31 @@ write: { batch_interval_ms: 60, batch_size: 300 }
 retry: { base_interval_ms: 20, max_interval_ms: 100 }
 journal: { directory: DIRECTORY/journal, sync_interval_ms: 50 }`
 
-/** Posts requests one after the other until the connection breaks; adds what was acknowledged. */
-async function load(url: string, nextId: () => number, acknowledged: Set<string>): Promise<number> {
-  let requests = 0
-  for (;;) {
-    const records = Array.from({ length: 37 }, () =>
-      JSON.stringify({ id: nextId(), text: 'some text of a log line' }),
-    )
-    try {
-      const response = await fetch(`${url}/ingest/Logs/T${requests % 3}`, {
-        method: 'POST',
-        body: records.join('\n'),
-      })
-      await response.text()
-      if (response.status === 200) for (const record of records) acknowledged.add(record)
-    } catch {
-      return requests
+/** What shippers sent, and what they were told is safe. */
+class Shippers {
+  readonly acknowledged = new Set<string>()
+  requestsCount = 0
+  #nextId = 0
+
+  /** Posts requests one after the other until the connection breaks. */
+  async load(url: string): Promise<void> {
+    for (;;) {
+      const records = Array.from({ length: 37 }, () => this.#nextRecord())
+      try {
+        const path = `/ingest/Logs/T${this.requestsCount % 3}`
+        const response = await fetch(`${url}${path}`, { method: 'POST', body: records.join('\n') })
+        await response.text()
+        if (response.status === 200) for (const record of records) this.acknowledged.add(record)
+      } catch {
+        return
+      }
+      this.requestsCount += 1
     }
-    requests += 1
+  }
+
+  #nextRecord(): string {
+    this.#nextId += 1
+    return JSON.stringify({ id: this.#nextId, text: 'some text of a log line' })
   }
 }
 
@@ -51,38 +57,34 @@ describe('kill -9 under load', () => {
       return undefined
     }
     const directory = await temporaryDirectory(t)
-    const acknowledged = new Set<string>()
-    let id = 0
-    let requests = 0
+    const start = () =>
+      SidecarProcess.start(t, { kustoUrl: kusto.url, directory, yaml: yaml.replace('DIRECTORY', directory) })
+    const shippers = new Shippers()
     for (let round = 0; round < 8; round += 1) {
-      const sidecar = await SidecarProcess.start(t, {
-        kustoUrl: kusto.url,
-        directory,
-        yaml: yaml.replace('DIRECTORY', directory),
-      })
-      const loads = Array.from({ length: 4 }, () => load(sidecar.url, () => (id += 1), acknowledged))
-      await pause(50 + random.integer(400))
+      const sidecar = await start()
+      const loads = Array.from({ length: 4 }, () => shippers.load(sidecar.url))
+      // By requests and not by time, so that a slow machine tests as much as a fast one.
+      const until = shippers.requestsCount + 5 + random.integer(60)
+      await waitFor('the moment of death', () => shippers.requestsCount >= until)
       assert.equal(await sidecar.stop('SIGKILL'), 'SIGKILL')
-      for (const count of await Promise.all(loads)) requests += count
+      await Promise.all(loads)
     }
-    assert.ok(requests > 100, `${requests} requests`)
 
-    await SidecarProcess.start(t, {
-      kustoUrl: kusto.url,
-      directory,
-      yaml: yaml.replace('DIRECTORY', directory),
-    })
+    await start()
 
     const missing = () => {
       const delivered = new Set(kusto.records())
-      return [...acknowledged].filter((record) => !delivered.has(record)).length
+      return [...shippers.acknowledged].filter((record) => !delivered.has(record)).length
     }
     await waitFor('every acknowledged record', () => missing() === 0).catch(() => assert.equal(missing(), 0))
+    const { requestsCount, acknowledged } = shippers
     t.diagnostic(
-      `${requests} requests, ${acknowledged.size} acknowledged records, ${kusto.records().length} delivered`,
+      `${requestsCount} requests, ${acknowledged.size} acknowledged, ${kusto.records().length} delivered`,
     )
-    for (const record of kusto.records())
+    assert.ok(acknowledged.size > 1_000)
+    for (const record of kusto.records()) {
       assert.match(record, /^\{"id":\d+,"text":"some text of a log line"\}$/)
+    }
   })
 })
 
