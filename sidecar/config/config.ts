@@ -1,28 +1,11 @@
 import assert from 'node:assert/strict'
 import type { WriteSettings } from '../core/destination.ts'
+import type { KustoAuth } from '../core/kusto-auth.ts'
 import { bytesPerMb } from '../core/limits.ts'
 import { ingestionUrlOf, parseKustoUrl } from './kusto-url.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
 import { routePath } from './route-path.ts'
 import type { ConfigFile } from './schema.ts'
-
-type AuthConfig =
-  | { readonly type: 'default'; readonly tenantId?: string; readonly clientId?: string }
-  | {
-      readonly type: 'client_secret'
-      readonly tenantId: string
-      readonly clientId: string
-      readonly clientSecret: string
-    }
-  | { readonly type: 'managed_identity'; readonly clientId?: string }
-  | {
-      readonly type: 'workload_identity'
-      readonly tenantId?: string
-      readonly clientId?: string
-      readonly tokenFile?: string
-    }
-  | { readonly type: 'azure_cli'; readonly tenantId?: string }
-  | { readonly type: 'none' }
 
 /** A valid configuration as the program uses it: every default filled in, sizes in bytes, times in milliseconds. */
 export type Config = {
@@ -37,7 +20,7 @@ export type Config = {
     readonly clusterUrl: string
     /** Without a slash at the end. */
     readonly ingestionUrl: string
-    readonly auth: AuthConfig
+    readonly auth: KustoAuth
   }
   /** Where records posted to `/` go: `kusto.database` and `kusto.table`. */
   readonly defaultDestination: { readonly database: string; readonly table: string } | undefined
@@ -140,7 +123,7 @@ function toDefaultDestination({ database, table }: ConfigFile['kusto']): Config[
   return database === undefined || table === undefined ? undefined : { database, table }
 }
 
-function toAuth(auth: ConfigFile['kusto']['auth']): AuthConfig {
+function toAuth(auth: ConfigFile['kusto']['auth']): KustoAuth {
   const {
     type,
     tenant_id: tenantId,

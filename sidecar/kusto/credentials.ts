@@ -1,26 +1,8 @@
 import type { TokenCredential } from '@azure/identity'
-
-/** How the sidecar proves who it is; the kinds of `kusto.auth.type`. */
-export type AuthOptions =
-  | { readonly type: 'default'; readonly tenantId?: string; readonly clientId?: string }
-  | {
-      readonly type: 'client_secret'
-      readonly tenantId: string
-      readonly clientId: string
-      readonly clientSecret: string
-    }
-  | { readonly type: 'managed_identity'; readonly clientId?: string }
-  | {
-      readonly type: 'workload_identity'
-      readonly tenantId?: string
-      readonly clientId?: string
-      readonly tokenFile?: string
-    }
-  | { readonly type: 'azure_cli'; readonly tenantId?: string }
-  | { readonly type: 'none' }
+import type { KustoAuth } from '../core/kusto-auth.ts'
 
 /** The credential for the options; undefined for `none`. `@azure/identity` is loaded here, since it costs about 150 ms and 40 MB. */
-export async function createCredential(auth: AuthOptions): Promise<TokenCredential | undefined> {
+export async function createCredential(auth: KustoAuth): Promise<TokenCredential | undefined> {
   if (auth.type === 'none') return undefined
   const identity = await import('@azure/identity')
   switch (auth.type) {

@@ -4,15 +4,16 @@
  * The SDK fetches the cluster's metadata without a time-out and retries nothing but throttling, so each call here has a
  * deadline of its own, and retrying is left to delivery. It is loaded on first use: it costs about 300 ms and 50 MB.
  */
+import type { KustoAuth } from '../core/kusto-auth.ts'
 import { limits } from '../core/limits.ts'
 import { kustoError } from './classify.ts'
-import { createCredential, type AuthOptions } from './credentials.ts'
+import { createCredential } from './credentials.ts'
 import { withDeadline } from './deadline.ts'
 
 export type ManagementOptions = {
   /** The data management service, `https://ingest-...`. */
   readonly ingestionUrl: string
-  readonly auth: AuthOptions
+  readonly auth: KustoAuth
   /** Lets the SDK send tokens and commands to a host that is not one of Microsoft's. */
   readonly trustHost: boolean
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { createCredential, type AuthOptions } from '../../../sidecar/kusto/credentials.ts'
+import type { KustoAuth } from '../../../sidecar/core/kusto-auth.ts'
+import { createCredential } from '../../../sidecar/kusto/credentials.ts'
 import { createManagementClient } from '../../../sidecar/kusto/management.ts'
 import { StandInKusto } from '../../fakes/stand-in-kusto.ts'
 import { onCleanup } from '../../helpers/cleanup.ts'
@@ -45,7 +46,7 @@ describe('a management command', () => {
       token_type: 'Bearer',
     })
     const asked = await startIdentityEndpoint(t, () => [200, token])
-    const auth: AuthOptions = { type: 'managed_identity', clientId: 'my-identity' }
+    const auth: KustoAuth = { type: 'managed_identity', clientId: 'my-identity' }
     const management = createManagementClient({ ingestionUrl: kusto.url, auth, trustHost: true })
 
     const rows = await management.execute('.get kusto identity token')
@@ -85,7 +86,7 @@ describe('a management command', () => {
 })
 
 describe('createCredential', () => {
-  const kinds: [AuthOptions, string][] = [
+  const kinds: [KustoAuth, string][] = [
     [{ type: 'default', tenantId: 't', clientId: 'c' }, 'DefaultAzureCredential'],
     [{ type: 'client_secret', tenantId: 't', clientId: 'c', clientSecret: 's' }, 'ClientSecretCredential'],
     [{ type: 'managed_identity' }, 'ManagedIdentityCredential'],
