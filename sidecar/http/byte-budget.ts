@@ -55,6 +55,8 @@ export class ByteBudget {
     this.#waiting.add(waiting)
     const timer = this.#clock.after(limits.overloadHoldMs, () => {
       this.#waiting.delete(waiting)
+      // Smaller requests behind it may fit.
+      this.#admitWaiting()
       const message = `Requests in work hold ${this.#usedBytes} bytes, and server.max_in_flight_mb is ${this.#maxBytes} bytes. Send it again.`
       reject(new SidecarError('HTTP_OVERLOADED', message))
     })

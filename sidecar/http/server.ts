@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import express, { type ErrorRequestHandler } from 'express'
 import type { Clock } from '../core/ports.ts'
-import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
+import { SidecarError, codeOf, messageOf, systemCodeOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics, MetricsRegistry } from '../observability/metrics.ts'
@@ -158,11 +158,18 @@ function noSuchPage(request: IncomingMessage): SidecarError {
   return new SidecarError('HTTP_METHOD_UNSUPPORTED', 'Records are sent with POST or PUT.')
 }
 
-/** What is not HTTP gets one short answer. Node would do the same, but without a length. */
-function answerBrokenRequest(_error: Error, socket: Socket): void {
+/** By the code of Node's error. 408 is what makes shippers send again; a 400 would make them drop the data. */
+const brokenRequestStatus: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+}
+
+/** What is not HTTP, or came too slowly, gets one short answer with a length. */
+function answerBrokenRequest(error: Error, socket: Socket): void {
   if (!socket.writable) {
     socket.destroy()
     return
   }
-  socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  const status = brokenRequestStatus[systemCodeOf(error) ?? ''] ?? '400 Bad Request'
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

@@ -82,7 +82,11 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   /** What earlier processes left behind, oldest first. Called once, before the first batch is opened. */
   async recover(): Promise<SealedBatch[]> {
     const { directory, log, metrics } = this.#options
-    const batches = await recoverDirectory(this, { directory, log, metrics })
+    const batches = await recoverDirectory(this, { directory, log, metrics }).catch((error: unknown) => {
+      if (error instanceof SidecarError) throw error
+      const message = `The journal directory ${directory} cannot be read: ${messageOf(error)}. Check the permissions and the disk; nothing was deleted.`
+      throw new SidecarError('PROCESS_START_FAILED', message, { cause: error })
+    })
     this.#count(batches.reduce((sum, batch) => sum + batch.fileBytes, -this.#bytes))
     return batches
   }
@@ -123,7 +127,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     batch: DiskOpenBatch,
     path: string | undefined,
     fileBytes: number,
-  ): Promise<SealedBatch | undefined> {
+  ): Promise<DiskBatch | undefined> {
     this.#open.delete(batch)
     if (path === undefined) {
       await this.forget(batch.path, fileBytes)
@@ -172,8 +176,9 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
 
   async repair(batch: DiskBatch): Promise<SealedBatch | undefined> {
     const { log, metrics } = this.#options
+    const repaired = await repairFile(this, batch.path, { log, metrics })
     this.release(batch.fileBytes)
-    return repairFile(this, batch.path, { log, metrics })
+    return repaired
   }
 
   reserve(bytesCount: number): void {

@@ -3,7 +3,7 @@ import type { BatchStore, Clock, Frame, OpenBatch, Random, SealedBatch } from '.
 import type { Destination } from '../core/destination.ts'
 import { SidecarError } from '../core/errors.ts'
 import { gzipHeader, gzipOverheadBytes, gzipTrailer } from '../core/gzip-member.ts'
-import { addFrame, emptySummary } from './scan.ts'
+import { addFrame, emptySummary } from './summary.ts'
 
 export class MemoryStore implements BatchStore {
   readonly isDurable = false

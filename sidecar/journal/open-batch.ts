@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Clock, File, FileSystem, Frame, OpenBatch, SealedBatch } from '../core/ports.ts'
+import type { Clock, File, FileSystem, Frame, OpenBatch } from '../core/ports.ts'
 import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
 import {
   encodeFrameHeader,
@@ -8,7 +8,8 @@ import {
   type BatchSummary,
   type FileHeader,
 } from './format.ts'
-import { addFrame, emptySummary } from './scan.ts'
+import type { DiskBatch } from './sealed-batch.ts'
+import { addFrame, emptySummary } from './summary.ts'
 
 /** What an open batch asks of the store that owns its file. */
 export type OpenBatchOwner = {
@@ -18,7 +19,7 @@ export type OpenBatchOwner = {
   reserve(bytesCount: number): void
   release(bytesCount: number): void
   /** The file was sealed under `path`, or removed when `path` is undefined. */
-  closed(batch: DiskOpenBatch, path: string | undefined, fileBytes: number): Promise<SealedBatch | undefined>
+  closed(batch: DiskOpenBatch, path: string | undefined, fileBytes: number): Promise<DiskBatch | undefined>
   fatal(error: SidecarError): void
   wrote(frame: Frame): void
   synced(seconds: number): void
@@ -43,7 +44,6 @@ export class DiskOpenBatch implements OpenBatch {
   /** The last sync that was asked for; a new one waits for it, so that it never reports more than is durable. */
   #syncing: Promise<void> = Promise.resolve()
   #isAppending = false
-  #hasSeal = false
 
   constructor(owner: OpenBatchOwner, file: File, path: string, header: FileHeader, framesAt: number) {
     this.#owner = owner
@@ -102,8 +102,7 @@ export class DiskOpenBatch implements OpenBatch {
     this.#owner.synced((this.#owner.clock.monotonic() - startedAt) / 1000)
   }
 
-  /** May be called again after a rejection. */
-  async seal(): Promise<SealedBatch | undefined> {
+  async seal(): Promise<DiskBatch | undefined> {
     assert(!this.#isAppending)
     assert(this.#state !== 'closed')
     this.#state = 'sealing'
@@ -113,13 +112,21 @@ export class DiskOpenBatch implements OpenBatch {
       await this.sync()
     }
     this.#state = 'closed'
-    await this.#file.close()
+    // What was written is synced already, so a failing close takes nothing away.
+    await this.#file.close().catch(() => undefined)
     return this.#owner.closed(this, isEmpty ? undefined : this.#path, this.#position)
+  }
+
+  /** Removes the batch with all that is in it: a copy that could not be finished. */
+  async discard(): Promise<void> {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    await this.#file.close().catch(() => undefined)
+    await this.#owner.closed(this, undefined, this.#position)
   }
 
   /** A file without its seal is as good: it is read once at the next start. So a disk that has no room for it is no error. */
   async #writeSeal(): Promise<void> {
-    if (this.#hasSeal) return
     const seal = encodeSeal(this.#summary)
     try {
       this.#owner.reserve(seal.length)
@@ -128,7 +135,6 @@ export class DiskOpenBatch implements OpenBatch {
     }
     try {
       await this.#write([seal], seal.length)
-      this.#hasSeal = true
     } catch (error) {
       this.#owner.release(seal.length)
       if (!(error instanceof SidecarError) || error.disposition === 'fatal') throw error
@@ -139,6 +145,8 @@ export class DiskOpenBatch implements OpenBatch {
     this.#isDirty = true
     try {
       await this.#file.write(buffers, this.#position)
+      // Again: a sync that ran during the write did not cover it.
+      this.#isDirty = true
       this.#position += bytesCount
     } catch (error) {
       await this.#undoWrite()

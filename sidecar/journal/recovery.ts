@@ -1,11 +1,12 @@
 /** Turns what an earlier process left in the directory into sealed batches; the rules are in FORMAT.md. */
 import type { File, FileSystem } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
+import { crc32Of } from '../core/gzip-member.ts'
 import { limits } from '../core/limits.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { corruptSuffix, isBatchFile, openSuffix } from './file-names.ts'
+import { corruptSuffix, isBatchFile, openSuffix, sealedSuffix } from './file-names.ts'
 import {
   decodeFileHeader,
   decodeSeal,
@@ -55,7 +56,7 @@ async function recoverFile(
   const file = await owner.fileSystem.open(path, 'update')
   let found: Awaited<ReturnType<typeof examine>>
   try {
-    found = await examine(file)
+    found = await examine(file, path.endsWith(sealedSuffix))
     if (found.kind === 'torn') await file.truncate(found.scan.wholeUntil)
     if (path.endsWith(openSuffix)) await makeDurable(file)
   } finally {
@@ -101,7 +102,7 @@ type Examined =
   | { kind: 'empty'; fileBytes: number }
   | { kind: 'corrupt' }
 
-async function examine(file: File): Promise<Examined> {
+async function examine(file: File, isSealed: boolean): Promise<Examined> {
   const fileBytes = await file.size()
   const start = await readHeader(file)
   if (start === undefined) {
@@ -113,6 +114,8 @@ async function examine(file: File): Promise<Examined> {
   if (sealed !== undefined) return { kind: 'sealed', header, framesAt, fileBytes, summary: sealed }
   const scan = await scanFrames(file, framesAt, fileBytes)
   if (scan.afterDamage.length > 0) return { kind: 'corrupt' }
+  // A sealed file was synced whole, so it cannot be torn.
+  if (isSealed && scan.restBytes > 0) return { kind: 'corrupt' }
   if (scan.summary.frameCount === 0) return { kind: 'empty', fileBytes }
   return { kind: 'torn', header, framesAt, scan }
 }
@@ -155,35 +158,52 @@ export async function repairFile(
     )
     return undefined
   }
-  let repaired: DiskOpenBatch | undefined
+  let batch: DiskBatch | undefined
   try {
-    const start = await readHeader(file)
-    if (start !== undefined) {
-      const scan = await scanFrames(file, start.headerBytes, await file.size())
-      repaired = await owner.open(start.header.destination)
-      for await (const place of framesFrom(file, start.headerBytes)) {
-        if (place.header.sequence !== repaired.summary.frameCount) break
-        await copyFrame(file, place, repaired)
-      }
-      for (const place of scan.afterDamage) await copyFrame(file, place, repaired)
-    }
+    batch = await copyWholeFrames(owner, file)
   } finally {
     await file.close()
   }
-  const batch = await repaired?.seal()
-  await owner.fileSystem.rename(path, path + corruptSuffix)
+  try {
+    await owner.fileSystem.rename(path, path + corruptSuffix)
+  } catch (error) {
+    // Otherwise the next attempt would make another copy.
+    await batch?.remove()
+    throw error
+  }
   const recordCount = batch?.recordCount ?? 0
   log.error(
     { event: 'journal.file_damaged', path: path + corruptSuffix, recordCount, code: 'JOURNAL_CORRUPT' },
     `A journal file was damaged on the disk. ${recordCount} records in it were whole and will be delivered; the file is kept.`,
   )
-  return batch as DiskBatch | undefined
+  return batch
 }
 
-async function copyFrame(file: File, place: FramePlace, to: DiskOpenBatch): Promise<void> {
-  const payload = Buffer.alloc(place.header.payloadBytes)
-  await file.read(payload, place.payloadAt)
-  const { recordCount, rawBytes, rawCrc32 } = place.header
+/** Undefined when the file has no readable header or no whole frame. Leaves no half-made batch behind when it fails. */
+async function copyWholeFrames(owner: RecoveryOwner, file: File): Promise<DiskBatch | undefined> {
+  const start = await readHeader(file)
+  if (start === undefined) return undefined
+  const scan = await scanFrames(file, start.headerBytes, await file.size())
+  const copy = await owner.open(start.header.destination)
+  try {
+    for await (const place of framesFrom(file, start.headerBytes)) {
+      if (place.header.sequence !== copy.summary.frameCount) break
+      await copyFrame(file, place, copy)
+    }
+    for (const place of scan.afterDamage) await copyFrame(file, place, copy)
+    return await copy.seal()
+  } catch (error) {
+    await copy.discard()
+    throw error
+  }
+}
+
+/** Frames that can no longer be read are left out: their bytes stay in the damaged file. */
+async function copyFrame(file: File, { header, payloadAt }: FramePlace, to: DiskOpenBatch): Promise<void> {
+  const payload = Buffer.alloc(header.payloadBytes)
+  const bytesRead = await file.read(payload, payloadAt)
+  if (bytesRead !== payload.length || crc32Of(payload) !== header.payloadCrc32) return
+  const { recordCount, rawBytes, rawCrc32 } = header
   await to.append({ recordCount, rawBytes, rawCrc32, payload })
 }
 

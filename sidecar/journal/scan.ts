@@ -1,7 +1,8 @@
 /** Finds the whole frames of a file that was not closed properly; see "Reading after a crash" in FORMAT.md. */
 import type { File } from '../core/ports.ts'
-import { combineCrc32, crc32Of } from '../core/gzip-member.ts'
+import { crc32Of } from '../core/gzip-member.ts'
 import { SequentialReader } from './sequential-reader.ts'
+import { addFrame, emptySummary } from './summary.ts'
 import {
   decodeFrameHeader,
   decodeSeal,
@@ -24,14 +25,6 @@ export type ScanResult = {
   readonly afterDamage: readonly FramePlace[]
 }
 
-export const emptySummary: BatchSummary = {
-  frameCount: 0,
-  recordCount: 0,
-  rawBytes: 0,
-  payloadBytes: 0,
-  rawCrc32: 0,
-}
-
 export async function scanFrames(file: File, framesAt: number, fileBytes: number): Promise<ScanResult> {
   let summary = emptySummary
   let position = framesAt
@@ -50,19 +43,6 @@ export async function scanFrames(file: File, framesAt: number, fileBytes: number
   }
   const afterDamage = await wholeFramesAfter(file, position + 1, fileBytes)
   return { summary, wholeUntil: position, restBytes: rest, afterDamage }
-}
-
-export function addFrame(
-  summary: BatchSummary,
-  frame: Omit<FrameHeader, 'sequence' | 'payloadCrc32'>,
-): BatchSummary {
-  return {
-    frameCount: summary.frameCount + 1,
-    recordCount: summary.recordCount + frame.recordCount,
-    rawBytes: summary.rawBytes + frame.rawBytes,
-    payloadBytes: summary.payloadBytes + frame.payloadBytes,
-    rawCrc32: combineCrc32(summary.rawCrc32, frame.rawCrc32, frame.rawBytes),
-  }
 }
 
 /** The frames from `framesAt` on whose checksums hold, up to the first that is not whole. */

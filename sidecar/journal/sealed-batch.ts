@@ -58,11 +58,12 @@ export class DiskBatch implements SealedBatch {
       file = await this.#owner.fileSystem.open(this.path, 'read')
     } catch (error) {
       if (systemCodeOf(error) === 'ENOENT') throw this.#corrupt('is gone', error)
-      const message = `The journal file ${this.path} cannot be opened: ${messageOf(error)}`
-      throw new SidecarError('JOURNAL_READ_FAILED', message, { cause: error })
+      throw this.#unreadable('cannot be opened', error)
     }
     try {
       yield* coalesce(this.#pieces(file))
+    } catch (error) {
+      throw error instanceof SidecarError ? error : this.#unreadable('cannot be read', error)
     } finally {
       await file.close()
     }
@@ -94,6 +95,11 @@ export class DiskBatch implements SealedBatch {
 
   async repair(): Promise<SealedBatch | undefined> {
     return this.#owner.repair(this)
+  }
+
+  #unreadable(what: string, cause: unknown): SidecarError {
+    const message = `The journal file ${this.path} ${what}: ${messageOf(cause)}`
+    return new SidecarError('JOURNAL_READ_FAILED', message, { cause })
   }
 
   #corrupt(what: string, cause?: unknown): SidecarError {
