@@ -37,9 +37,13 @@ async function main(words: readonly string[]): Promise<void> {
 }
 
 async function run(configFile: string | undefined): Promise<void> {
+  // First of all, since a container's first process ignores signals that nobody listens for.
+  const stop = listenForStop()
   const { config, stopKusto, welcome } = await configure(configFile)
   const log = await createLog(config.log)
   if (welcome !== undefined) log.info({ event: 'local_kusto.started' }, welcome)
+  const onFatal = (error: unknown) => stopAtOnce(error, log)
+  process.on('uncaughtException', onFatal)
   const metrics = createMetrics()
   metrics.collectProcess()
   const gateway = new QueuedIngestion({
@@ -53,14 +57,29 @@ async function run(configFile: string | undefined): Promise<void> {
     log,
     metrics,
   })
-  const onFatal = (error: SidecarError) => stopAtOnce(error, log)
-  process.on('uncaughtException', (error) => stopAtOnce(error, log))
   const sidecar = await startSidecar({ config, gateway, fileSystem, clock, random, log, metrics, onFatal })
-  onStopSignals(async () => {
-    await sidecar.drain()
-    await stopKusto()
-    process.exit(0)
-  }, log)
+  await stop
+  // The clock's timers do not keep the process alive, and the listener that does is about to close.
+  const keepAlive = setInterval(() => undefined, 60_000)
+  await sidecar.drain()
+  await stopKusto()
+  clearInterval(keepAlive)
+  process.exit(0)
+}
+
+/** Resolves at the first signal, also one that came during the start. A second one ends the process at once, which loses nothing
+ * that was acknowledged. */
+function listenForStop(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let isStopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (isStopping) process.exit(exitCodes.other)
+      isStopping = true
+      resolve()
+    })
+  }
+  return promise
 }
 
 type Configured = {
@@ -90,18 +109,6 @@ async function configureForNewcomer(): Promise<Configured> {
     config: loadConfig(configText, 'the built-in configuration', process.env),
     stopKusto: close,
     welcome: `No --config: records go to a local Kusto. Ask it with: curl -s ${clusterUrl}/v1/rest/query -d '${query}'`,
-  }
-}
-
-/** The first signal drains; a second one ends the process at once, which loses nothing that was acknowledged. */
-function onStopSignals(drain: () => Promise<void>, log: Log): void {
-  let isDraining = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (isDraining) process.exit(1)
-      isDraining = true
-      drain().catch((error: unknown) => stopAtOnce(error, log))
-    })
   }
 }
 

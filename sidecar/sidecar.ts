@@ -61,15 +61,18 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     maxDiskBytes: config.deadLetter.maxDiskBytes,
     fileSystem: options.fileSystem,
     clock,
+    metrics: options.metrics,
   })
   let http: HttpServer | undefined
   try {
     await deadLetters.start()
-    const delivery = createDelivery(options, store, deadLetters)
+    const delivery = createDelivery(options, deadLetters)
     const batcher = createBatcher(options, store, delivery)
-    if (store instanceof DiskStore) redeliver(await store.recover(), delivery, log)
+    const waiting = store instanceof DiskStore ? await store.recover() : []
     http = createHttp(options, { batcher, delivery, deadLetters })
     const address = await http.listen(config.server.listen.host, config.server.listen.port)
+    // Not before the port is ours: a start that fails must leave nothing running.
+    redeliver(waiting, delivery, log)
     const stopProbing = probeKusto(options)
     log.info({ event: 'sidecar.started', host: address.address, port: address.port }, 'Ready for requests.')
     const stages = { http, batcher, delivery, deadLetters, store, stopProbing }
@@ -88,17 +91,11 @@ async function openStore(options: SidecarOptions): Promise<BatchStore> {
   return new MemoryStore({ maxBytes: config.server.maxInFlightBytes, clock, random })
 }
 
-function createDelivery(
-  options: SidecarOptions,
-  store: BatchStore,
-  deadLetters: DeadLetterStore,
-): DeliveryQueue {
+function createDelivery(options: SidecarOptions, deadLetters: DeadLetterStore): DeliveryQueue {
   return new DeliveryQueue({
     ...options,
     deadLetters,
     retry: options.config.retry,
-    // Without a journal a batch that is given up is still with its senders, unless they were told that it is safe.
-    keepExhausted: store.isDurable || options.config.write.deliveryGuarantee === 'none',
     maxInFlight: limits.deliveriesInFlight,
     maxInFlightPerDestination: limits.deliveriesPerDestination,
   })
@@ -117,7 +114,7 @@ function createBatcher(options: SidecarOptions, store: BatchStore, deliver: Deli
 }
 
 function redeliver(batches: readonly SealedBatch[], delivery: DeliveryQueue, log: Log): void {
-  for (const batch of batches) void delivery.deliver(batch)
+  for (const batch of batches) void delivery.deliver(batch, { keepExhausted: true })
   if (batches.length === 0) return
   const recordCount = batches.reduce((sum, batch) => sum + batch.recordCount, 0)
   log.info(
@@ -149,7 +146,13 @@ function createHttp(options: SidecarOptions, { batcher, delivery, deadLetters }:
     clock,
     metrics,
   })
-  const reasonsNotReady = () => [gateway.trouble()].filter((reason) => reason !== undefined)
+  const reasonsNotReady = () => {
+    const { service, delivery: failing } = gateway.trouble()
+    // The failure of a batch that is settled by now is history.
+    return [service, delivery.unsettledCount > 0 ? failing : undefined].filter(
+      (reason) => reason !== undefined,
+    )
+  }
   const beforeScrape = () => {
     const oldest = delivery.oldestReceivedAtMs
     metrics.deliveryOldestSeconds.set(oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)
@@ -191,28 +194,35 @@ type Stages = Inner & {
 
 async function drain({ config, clock, gateway, log }: SidecarOptions, stages: Stages): Promise<void> {
   const { http, batcher, delivery, deadLetters, store, stopProbing } = stages
-  const deadline = new Promise<void>((resolve) => clock.after(config.server.shutdownGraceMs, resolve))
+  const { shutdownGraceMs } = config.server
+  const after = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
+  const deadline = after(shutdownGraceMs)
   log.info({ event: 'sidecar.draining' }, 'Stopping: no new requests; sealing and delivering what is there.')
   stopProbing()
-  // Requests that wait for their batch to be settled (no journal) need it sealed, and those still being read seal again below.
+  // Requests that wait for their batch to be settled (no journal) need it sealed; a slow body may use half of the time.
   const answered = http.drain()
-  await Promise.race([batcher.drain().then(() => answered), deadline])
+  await Promise.race([batcher.drain().then(() => answered), after(shutdownGraceMs / 2)])
   http.close()
-  await Promise.race([batcher.drain(), deadline])
-  await Promise.race([delivery.whenIdle(), deadline])
+  // What came in meanwhile is sealed too.
+  await Promise.race([batcher.drain().then(() => delivery.whenIdle()), deadline])
   delivery.stop()
-  const waiting = delivery.unsettledCount
+  const isAllDelivered = batcher.isIdle && delivery.unsettledCount === 0
   await gateway.close()
   await deadLetters.close()
   await closeStore(store)
-  const fields = { event: 'sidecar.stopped', waitingBatches: waiting }
-  if (waiting === 0) log.info(fields, 'Stopped; everything was delivered.')
+  const fields = { event: 'sidecar.stopped', waitingBatches: delivery.unsettledCount }
+  if (isAllDelivered) log.info(fields, 'Stopped; everything was delivered.')
+  else if (store.isDurable && batcher.isIdle)
+    log.info(fields, 'Stopped; batches wait in the journal for the next start.')
   else if (store.isDurable)
-    log.info(fields, `Stopped; ${waiting} batches wait in the journal for the next start.`)
+    log.warn(
+      fields,
+      'Stopped; records wait in the journal. Those accepted with guarantee none that the disk refused are lost.',
+    )
   else
     log.warn(
       fields,
-      `Stopped; ${waiting} batches in memory were not delivered. Their senders were not told that they are safe.`,
+      'Stopped; batches in memory were not delivered. Records accepted with guarantee none are lost; other senders were not told that theirs are safe.',
     )
 }
 

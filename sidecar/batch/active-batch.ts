@@ -1,6 +1,6 @@
 import type { OpenBatch, SealedBatch, Timer } from '../core/ports.ts'
 import type { SealLimits } from '../core/destination.ts'
-import type { Group, GroupLimit, PendingPart } from './pending.ts'
+import type { Group, GroupLimit, PendingRequest } from './pending.ts'
 
 export type SealReason = 'interval' | 'records' | 'bytes' | 'flush' | 'drain'
 
@@ -15,8 +15,8 @@ export class ActiveBatch {
   #reservedBytes = 0
   /** Ends when every write so far has ended, well or badly. Never rejects. */
   #writes: Promise<void> = Promise.resolve()
-  /** Parts whose senders are told only when the batch is settled (no journal). */
-  readonly waiting: PendingPart[] = []
+  /** Requests that are told only when the batch is settled (no journal), with how many of their records are in it. */
+  readonly waiting: { readonly request: PendingRequest; readonly recordCount: number }[] = []
   intervalTimer: Timer | undefined
 
   constructor(open: OpenBatch, limits: SealLimits) {

@@ -11,6 +11,9 @@ export type BatcherOptions = LaneContext & {
   readonly maxPendingBytes: number
 }
 
+/** What a waiting request costs besides its records: promises, entries, the buffer around them. */
+const requestOverheadBytes = 1_000
+
 /**
  * Brings records into batches, one lane for each destination.
  *
@@ -29,7 +32,7 @@ export class Batcher implements Intake {
 
   async append(target: Target, block: RecordBlock): Promise<void> {
     if (recordCount(block) === 0) return
-    const bytesCount = block.bytes.length
+    const bytesCount = block.bytes.length + requestOverheadBytes
     this.#reserve(bytesCount)
     let written: Promise<void>
     try {
@@ -41,6 +44,11 @@ export class Batcher implements Intake {
     const released = written.finally(() => this.#release(bytesCount))
     if (target.guarantee === 'none') released.catch(() => undefined)
     else await released
+  }
+
+  /** Every record was written, and every batch sealed and handed to delivery. */
+  get isIdle(): boolean {
+    return [...this.#lanes.values()].every((lane) => lane.isIdle)
   }
 
   /** Writes and seals everything. Resolves when all batches were handed to delivery. */

@@ -8,7 +8,7 @@ import type { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { ActiveBatch, type SealReason } from './active-batch.ts'
-import { PendingQueue, PendingRequest, type Group, type PendingPart } from './pending.ts'
+import { PendingQueue, PendingRequest, type Group } from './pending.ts'
 
 /** What all lanes share. */
 export type LaneContext = {
@@ -50,30 +50,32 @@ export class Lane {
 
   /** Nothing waits and no batch is open: the lane can be dropped. */
   get isIdle(): boolean {
-    return this.#isQuiet && this.#pending.isEmpty && this.#active === undefined && this.#sealing.size === 0
+    return this.#isQuiet && this.#active === undefined && this.#sealing.size === 0
   }
 
   /** Resolves when the records are written, or, without a journal, queued in Kusto. */
   append(block: RecordBlock): Promise<void> {
     const request = new PendingRequest(recordCount(block))
-    this.#pending.push({ request, block })
+    this.#pending.push(request, block)
     this.#pump()
     return request.done
   }
 
   /**
    * Seals the active batch after everything that waits has been written. Resolves when all sealed batches were handed to
-   * delivery. Records that the disk refuses even now stay where they are.
+   * delivery; as long as the disk refuses records that nobody else has, it does not resolve.
    */
   async drain(): Promise<void> {
-    if (!this.#isQuiet) await new Promise<void>((resolve) => this.#quietListeners.push(resolve))
+    do {
+      if (!this.#isQuiet) await new Promise<void>((resolve) => this.#quietListeners.push(resolve))
+    } while (!this.#pending.isEmpty)
     this.#sealActive('drain')
     await Promise.all(this.#sealing)
   }
 
-  /** No group is in work and none can be started. */
+  /** Nothing waits and nothing is in work. */
   get #isQuiet(): boolean {
-    return this.#groupsInWork === 0 && !this.#isOpening && (this.#pending.isEmpty || this.#isResting)
+    return this.#groupsInWork === 0 && !this.#isOpening && this.#pending.isEmpty
   }
 
   #pump(): void {
@@ -102,7 +104,7 @@ export class Lane {
     } catch (error) {
       this.#report(error)
       if (this.#target.guarantee === 'none') this.#rest()
-      else for (const { request } of this.#pending.clear()) request.fail(error)
+      else this.#pending.failAll(error)
     }
     this.#isOpening = false
     this.#pump()
@@ -120,7 +122,8 @@ export class Lane {
       this.#groupsInWork -= 1
       this.#pump()
     })
-    const reason = this.#target.destination.flushImmediately ? 'flush' : batch.fullReason
+    const isFlushed = this.#target.destination.flushImmediately && this.#pending.isEmpty
+    const reason = isFlushed ? 'flush' : batch.fullReason
     if (reason !== undefined) this.#sealActive(reason)
   }
 
@@ -144,8 +147,11 @@ export class Lane {
       this.#writeFailed(error, group)
       return
     }
-    if (this.#context.store.isDurable) tellDone(group.parts)
-    else batch.waiting.push(...group.parts)
+    if (this.#context.store.isDurable) tellDone(group.slices)
+    else
+      batch.waiting.push(
+        ...group.slices.map(({ request, recordCount: count }) => ({ request, recordCount: count })),
+      )
   }
 
   /** Senders that still have their records are told to come again; records that nobody else has are kept and tried again. */
@@ -154,7 +160,7 @@ export class Lane {
     if (this.#target.guarantee === 'none') {
       this.#pending.putBack(group)
       this.#rest()
-    } else for (const { request } of group.parts) request.fail(error)
+    } else for (const { request } of group.slices) request.fail(error)
   }
 
   #rest(): void {
@@ -210,7 +216,8 @@ export class Lane {
 
   async #deliver(sealed: SealedBatch, batch: ActiveBatch): Promise<void> {
     try {
-      await this.#context.deliver.deliver(sealed)
+      const keepExhausted = this.#context.store.isDurable || this.#target.guarantee === 'none'
+      await this.#context.deliver.deliver(sealed, { keepExhausted })
       tellDone(batch.waiting)
     } catch (error) {
       const reason =
@@ -222,14 +229,16 @@ export class Lane {
   }
 }
 
-function tellDone(parts: readonly PendingPart[]): void {
-  for (const { request, block } of parts) request.recordsDone(recordCount(block))
+function tellDone(
+  parts: readonly { readonly request: PendingRequest; readonly recordCount: number }[],
+): void {
+  for (const { request, recordCount: count } of parts) request.recordsDone(count)
 }
 
-/** No copy for a single part, which is the usual case for large bodies. */
+/** No copy for a single slice, which is the usual case for large bodies. */
 function concatenate(group: Group): Buffer {
-  const [first] = group.parts
-  if (first !== undefined && group.parts.length === 1) return first.block.bytes
-  const buffers = group.parts.map((part) => part.block.bytes)
+  const [first] = group.slices
+  if (first !== undefined && group.slices.length === 1) return first.bytes
+  const buffers = group.slices.map((slice) => slice.bytes)
   return Buffer.concat(buffers, group.rawBytes)
 }

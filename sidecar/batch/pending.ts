@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { recordCount, splitBlock, type RecordBlock } from '../core/record-block.ts'
+import { recordCount, sliceBlock, type RecordBlock, type RecordSlice } from '../core/record-block.ts'
 
 /**
  * One request on its way into frames. Its block may be cut over several frames, even over several batches; it is through when
@@ -31,11 +31,12 @@ export class PendingRequest {
   }
 }
 
-export type PendingPart = { readonly request: PendingRequest; readonly block: RecordBlock }
+/** Records of one request that are in one frame. */
+export type PendingSlice = RecordSlice & { readonly request: PendingRequest }
 
-/** Parts that together become one frame. */
+/** Slices that together become one frame. */
 export type Group = {
-  readonly parts: readonly PendingPart[]
+  readonly slices: readonly PendingSlice[]
   readonly recordCount: number
   readonly rawBytes: number
 }
@@ -50,69 +51,102 @@ export type GroupLimit = {
   readonly isBatchEmpty: boolean
 }
 
-/** Blocks that wait for their frame, in the order in which they came. */
+type Waiting = { readonly request: PendingRequest; readonly block: RecordBlock; nextRecord: number }
+
+/** Records that wait for their frame, in the order in which they came. */
 export class PendingQueue {
-  #parts: PendingPart[] = []
+  #waiting: Waiting[] = []
+  /** Slices that were taken and given back; they go first. */
+  #returned: PendingSlice[] = []
   rawBytes = 0
 
   get isEmpty(): boolean {
-    return this.#parts.length === 0
+    return this.#waiting.length === 0 && this.#returned.length === 0
   }
 
-  push(part: PendingPart): void {
-    this.#parts.push(part)
-    this.rawBytes += part.block.bytes.length
+  push(request: PendingRequest, block: RecordBlock): void {
+    this.#waiting.push({ request, block, nextRecord: 0 })
+    this.rawBytes += block.bytes.length
   }
 
-  /** Puts a group back to the front: it could not be written, and nobody else has its records any more. */
+  /** Takes a group back that could not be written, when nobody else has its records any more. */
   putBack(group: Group): void {
-    this.#parts = [...group.parts, ...this.#parts]
+    this.#returned.push(...group.slices)
     this.rawBytes += group.rawBytes
   }
 
-  clear(): PendingPart[] {
-    const parts = this.#parts
-    this.#parts = []
+  /** Takes everything out and fails the requests. */
+  failAll(error: unknown): void {
+    for (const { request } of [...this.#returned, ...this.#waiting]) request.fail(error)
+    this.#waiting = []
+    this.#returned = []
     this.rawBytes = 0
-    return parts
   }
 
   /** Takes records from the front until a limit is reached; none when the first one does not fit into the batch. */
   take(limit: GroupLimit): Group {
-    const parts: PendingPart[] = []
-    let records = 0
-    let rawBytes = 0
-    let index = 0
-    for (; index < this.#parts.length; index += 1) {
-      const part = this.#parts[index]
-      assert(part !== undefined)
-      const maxRecords = limit.maxRecords - records
-      const maxBytes = Math.min(limit.targetBytes, limit.maxBytes) - rawBytes
-      if (maxRecords <= 0 || maxBytes <= 0) break
-      const { head, tail } = cut(part.block, maxRecords, maxBytes, records === 0 ? limit : undefined)
-      if (recordCount(head) === 0) break
-      parts.push({ request: part.request, block: head })
-      records += recordCount(head)
-      rawBytes += head.bytes.length
-      if (recordCount(tail) > 0) {
-        this.#parts[index] = { request: part.request, block: tail }
-        break
+    const group = new GroupBuilder(limit)
+    while (this.#returned[0] !== undefined && group.addWhole(this.#returned[0])) this.#returned.shift()
+    if (this.#returned.length === 0) {
+      let through = 0
+      for (const waiting of this.#waiting) {
+        if (!group.addFrom(waiting)) break
+        through += 1
       }
+      this.#waiting.splice(0, through)
     }
-    this.#parts.splice(0, index)
-    this.rawBytes -= rawBytes
-    return { parts, recordCount: records, rawBytes }
+    this.rawBytes -= group.rawBytes
+    return group
   }
 }
 
-/** `firstOf` is given for the first record of a group, which may be larger than the target. */
-function cut(
-  block: RecordBlock,
-  maxRecords: number,
-  maxBytes: number,
-  firstOf: GroupLimit | undefined,
-): { head: RecordBlock; tail: RecordBlock } {
-  const pieces = splitBlock(block, maxRecords, maxBytes)
-  if (recordCount(pieces.head) > 0 || firstOf === undefined) return pieces
-  return splitBlock(block, 1, firstOf.isBatchEmpty ? Infinity : firstOf.maxBytes)
+class GroupBuilder implements Group {
+  readonly slices: PendingSlice[] = []
+  recordCount = 0
+  rawBytes = 0
+  readonly #limit: GroupLimit
+
+  constructor(limit: GroupLimit) {
+    this.#limit = limit
+  }
+
+  /** Adds a slice that cannot be cut again; false when it does not fit. */
+  addWhole(slice: PendingSlice): boolean {
+    const isFirst = this.recordCount === 0 && this.#limit.isBatchEmpty
+    const fits =
+      slice.recordCount <= this.#maxRecords && slice.bytes.length <= this.#limit.maxBytes - this.rawBytes
+    if (!fits && !isFirst) return false
+    this.#add(slice)
+    return true
+  }
+
+  /** Adds what fits; true when nothing of it is left. */
+  addFrom(waiting: Waiting): boolean {
+    const { request, block } = waiting
+    const maxBytes = Math.min(this.#limit.targetBytes, this.#limit.maxBytes) - this.rawBytes
+    if (this.#maxRecords <= 0 || maxBytes <= 0) return false
+    let slice = sliceBlock(block, waiting.nextRecord, this.#maxRecords, maxBytes)
+    if (slice.recordCount === 0 && this.recordCount === 0) {
+      slice = sliceBlock(
+        block,
+        waiting.nextRecord,
+        1,
+        this.#limit.isBatchEmpty ? Infinity : this.#limit.maxBytes,
+      )
+    }
+    if (slice.recordCount === 0) return false
+    waiting.nextRecord += slice.recordCount
+    this.#add({ ...slice, request })
+    return waiting.nextRecord === recordCount(block)
+  }
+
+  get #maxRecords(): number {
+    return this.#limit.maxRecords - this.recordCount
+  }
+
+  #add(slice: PendingSlice): void {
+    this.slices.push(slice)
+    this.recordCount += slice.recordCount
+    this.rawBytes += slice.bytes.length
+  }
 }

@@ -41,6 +41,7 @@ export const errorCatalog = {
     httpStatus: 400,
     summary: 'The client went away in the middle of the body.',
   },
+  HTTP_BODY_STALLED: { disposition: 'retry', httpStatus: 408, summary: 'Nothing more of the body came.' },
   HTTP_NOT_FOUND: { disposition: 'reject', httpStatus: 404, summary: 'No such path.' },
   HTTP_METHOD_UNSUPPORTED: {
     disposition: 'reject',

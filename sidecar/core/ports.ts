@@ -58,7 +58,10 @@ export interface DirectoryLock {
   release(): Promise<void>
 }
 
-/** `<writer>:<epoch>:<sequence>`: never used twice, since epoch grows at every start of a writer. */
+/**
+ * `<writer>:<epoch>.<nonce>:<sequence>`: never used twice, since the epoch grows at every start of a writer; the random nonce tells
+ * apart two starts of a copied journal.
+ */
 export type BatchId = string
 
 /** One compressed group of records, ready to be written. */
@@ -113,6 +116,13 @@ export interface SealedBatch {
 /** Where an uploaded blob is. `url` has no SAS. */
 export type UploadedBlob = { readonly url: string }
 
+export type KustoTrouble = {
+  /** Ingestion resources cannot be fetched. */
+  readonly service?: string
+  /** The last upload, or the last message, failed; of interest as long as a batch waits. */
+  readonly delivery?: string
+}
+
 /** Kusto's side. Every rejection is a SidecarError whose code starts with `KUSTO_`, or the error of `batch.read()`. */
 export interface KustoGateway {
   /** Puts the batch into a container under a name made from its id. Doing it twice leaves one blob. */
@@ -121,8 +131,8 @@ export interface KustoGateway {
   enqueue(batch: SealedBatch, blob: UploadedBlob): Promise<void>
   /** Fetches ingestion resources and identity token if they are stale; rejects when Kusto cannot be used. */
   probe(): Promise<void>
-  /** What is wrong with Kusto as far as the last calls showed, for a person; undefined when nothing is. */
-  trouble(): string | undefined
+  /** What is wrong as far as the last calls showed, for a person; empty when nothing is. */
+  trouble(): KustoTrouble
   close(): Promise<void>
 }
 
@@ -167,10 +177,11 @@ export interface Router {
 /** Brings a sealed batch to its end. */
 export interface Deliver {
   /**
-   * Resolves when the batch is settled. Rejects with DELIVERY_ATTEMPTS_EXHAUSTED only for a batch that is not durable: its
-   * senders still have the records. A durable batch is tried until it is settled.
+   * Resolves when the batch is settled. With `keepExhausted` a batch that used up its attempts is tried again until it is
+   * settled, because nobody else has its records; otherwise it is removed and the promise rejects with
+   * DELIVERY_ATTEMPTS_EXHAUSTED, so that its senders, who still have them, send them again.
    */
-  deliver(batch: SealedBatch): Promise<void>
+  deliver(batch: SealedBatch, options: { readonly keepExhausted: boolean }): Promise<void>
 }
 
 /** Takes records on their way to a batch. Resolves when they are as safe as the target's guarantee promises. */

@@ -1,5 +1,3 @@
-import assert from 'node:assert/strict'
-
 /**
  * A run of records as newline-delimited JSON.
  *
@@ -9,28 +7,31 @@ import assert from 'node:assert/strict'
  */
 export type RecordBlock = { readonly bytes: Buffer; readonly ends: Uint32Array }
 
-const emptyBlock: RecordBlock = { bytes: Buffer.alloc(0), ends: new Uint32Array(0) }
+/** Some records of a block, one after the other. */
+export type RecordSlice = { readonly bytes: Buffer; readonly recordCount: number }
 
 export function recordCount(block: RecordBlock): number {
   return block.ends.length
 }
 
 /**
- * Cuts a block in two after as many records as fit into both limits. The head may be empty when not even one fits.
- * No bytes are copied.
+ * As many records from record `first` on as fit into both limits; perhaps none. Nothing is copied, and the work does not grow with
+ * the block, so that a block of a million records can be cut into thousands of slices.
  */
-export function splitBlock(
+export function sliceBlock(
   block: RecordBlock,
+  first: number,
   maxRecords: number,
   maxBytes: number,
-): { head: RecordBlock; tail: RecordBlock } {
-  const count = Math.min(maxRecords, countWithin(block.ends, maxBytes))
-  assert(count >= 0)
-  if (count >= block.ends.length) return { head: block, tail: emptyBlock }
-  const cut = count === 0 ? 0 : (block.ends[count - 1] ?? 0)
-  const head = { bytes: block.bytes.subarray(0, cut), ends: block.ends.subarray(0, count) }
-  const tail = { bytes: block.bytes.subarray(cut), ends: block.ends.slice(count).map((end) => end - cut) }
-  return { head, tail }
+): RecordSlice {
+  const start = startOf(block, first)
+  const last = Math.min(first + maxRecords, countWithin(block.ends, start + maxBytes))
+  const count = Math.max(0, last - first)
+  return { bytes: block.bytes.subarray(start, startOf(block, first + count)), recordCount: count }
+}
+
+function startOf(block: RecordBlock, record: number): number {
+  return record === 0 ? 0 : (block.ends[record - 1] ?? 0)
 }
 
 /** How many records end at or before `maxBytes`: a binary search, since `ends` grows. */

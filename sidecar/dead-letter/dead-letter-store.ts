@@ -6,6 +6,7 @@
  */
 import type { Clock, DeadLetter, DeadLetterSink, File, FileSystem } from '../core/ports.ts'
 import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
+import type { Metrics } from '../observability/metrics.ts'
 import { encodeLetters } from './encode-letters.ts'
 import { isoTime } from './iso-time.ts'
 
@@ -14,6 +15,7 @@ export type DeadLetterStoreOptions = {
   readonly maxDiskBytes: number
   readonly fileSystem: FileSystem
   readonly clock: Clock
+  readonly metrics: Metrics
 }
 
 /** A file is ended at about this size, so that a person can open it. */
@@ -60,6 +62,7 @@ export class DeadLetterStore implements DeadLetterSink {
     this.#waiting.push({ bytes, done })
     if (!this.#isWriting) this.#writing = this.#writeAll()
     await done.promise
+    for (const { code } of letters) this.#options.metrics.deadLetterRecords.inc({ code })
   }
 
   /** Waits for what is being written. */
@@ -108,8 +111,11 @@ export class DeadLetterStore implements DeadLetterSink {
         await file.sync()
       } catch (error) {
         // After a failed sync nobody knows what the file holds: the next letters go into a new one.
+        const path = this.#path
         this.#path = undefined
-        await file.truncate(fileBytes).catch(() => undefined)
+        if (fileBytes === 0 && path !== undefined)
+          await this.#options.fileSystem.remove(path).catch(() => undefined)
+        else await file.truncate(fileBytes).catch(() => undefined)
         throw error
       } finally {
         await file.close()

@@ -4,6 +4,8 @@ export const decodeLimits = {
   depthMax: 500_000,
   /** Longer values are measured before JSON.parse sees them: at 16 million levels it takes 6 s and 1.1 GB. */
   unmeasuredValueMaxBytes: 1_000_000,
+  /** JSON.parse makes up to 100 bytes of each value: 10 million of them in one body took 1.2 GB. A log record has hundreds. */
+  valuesMax: 1_000_000,
   /** Each bad record costs about 5 microseconds and 300 bytes: half a second and 30 MB. The rest is then kept aside in one piece. */
   rejectedMaxCount: 100_000,
   /** Bytes that scans across lines may look at in vain, as a multiple of the body. */

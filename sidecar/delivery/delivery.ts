@@ -26,8 +26,6 @@ export type DeliveryOptions = {
   readonly gateway: KustoGateway
   readonly deadLetters: DeadLetterSink
   readonly retry: RetryPolicy
-  /** Whether a batch that used up its attempts is kept and tried again (a journal holds it) or given up (memory). */
-  readonly keepExhausted: boolean
   readonly maxInFlight: number
   readonly maxInFlightPerDestination: number
   readonly clock: Clock
@@ -39,6 +37,7 @@ export type DeliveryOptions = {
 type Delivery = {
   batch: SealedBatch
   readonly label: string
+  readonly keepExhausted: boolean
   /** Set once the blob is in its container, so that a failed enqueue does not upload it again. */
   blob: UploadedBlob | undefined
   failedAttempts: number
@@ -59,11 +58,12 @@ export class DeliveryQueue implements Deliver {
     )
   }
 
-  deliver(batch: SealedBatch): Promise<void> {
+  deliver(batch: SealedBatch, { keepExhausted }: { keepExhausted: boolean }): Promise<void> {
     const label = destinationLabel(batch.destination)
     const delivery: Delivery = {
       batch,
       label,
+      keepExhausted,
       blob: undefined,
       failedAttempts: 0,
       settled: Promise.withResolvers(),
@@ -121,7 +121,7 @@ export class DeliveryQueue implements Deliver {
   }
 
   async #failed(delivery: Delivery, cause: unknown): Promise<void> {
-    const { metrics, log, clock, retry, random, keepExhausted } = this.#options
+    const { metrics, log, clock, retry, random } = this.#options
     const error =
       cause instanceof SidecarError
         ? cause
@@ -139,7 +139,7 @@ export class DeliveryQueue implements Deliver {
       code: error.code,
       attempt: delivery.failedAttempts,
     }
-    if (isExhausted && !keepExhausted) {
+    if (isExhausted && !delivery.keepExhausted) {
       log.error(
         { event: 'batch.given_back', ...fields },
         `${error.message} The senders are told to send the records again.`,
@@ -153,7 +153,7 @@ export class DeliveryQueue implements Deliver {
     if (isExhausted) delivery.failedAttempts = 0
     log.warn(
       { event: isExhausted ? 'batch.attempts_exhausted' : 'batch.attempt_failed', ...fields, delayMs },
-      `${error.message} The batch stays in the journal and is tried again.`,
+      `${error.message} The batch is kept and tried again.`,
     )
     this.#later(delivery, delayMs, clock)
   }

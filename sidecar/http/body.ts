@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../core/ports.ts'
 import { SidecarError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import type { ByteLease } from './byte-budget.ts'
 
 /** Enough to take the rest of any body within reason, so that the client reads our answer instead of a broken connection. */
@@ -8,26 +9,32 @@ const discardMaxBytes = 512 * 1024 * 1024
 const discardMaxMs = 10_000
 
 /**
- * Reads a whole body of at most `maxBytes`, taking room for it as it comes. After a rejection the connection is still good, so that
- * an answer can be sent. Rejects with HTTP_BODY_TOO_LARGE, HTTP_OVERLOADED, or HTTP_BODY_ABORTED when the client goes away.
+ * Reads a whole body of at most `maxBytes`, taking room for it first, or as it comes when its length is not announced. After a rejection
+ * the connection is still good, so that an answer can be sent. Rejects with HTTP_BODY_TOO_LARGE, HTTP_OVERLOADED,
+ * HTTP_BODY_STALLED, or HTTP_BODY_ABORTED when the client goes away.
  */
 export async function readBody(
   request: IncomingMessage,
   maxBytes: number,
   lease: ByteLease,
+  clock: Clock,
 ): Promise<Buffer> {
   const declared = declaredLength(request)
   if (declared !== undefined && declared > maxBytes) throw tooLarge(maxBytes)
   await lease.take(declared ?? 0)
   const chunks: Buffer[] = []
   let bytesCount = 0
+  const stall = new StallTimer(clock)
+  // Leaving the loop early must not destroy the request: that would cut the connection before it is answered.
+  const parts = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
   try {
-    // Leaving the loop early must not destroy the request: that would cut the connection before it is answered.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      bytesCount += chunk.length
+    for (;;) {
+      const next = await stall.race(parts.next())
+      if (next.done === true) break
+      bytesCount += next.value.length
       if (bytesCount > maxBytes) throw tooLarge(maxBytes)
-      if (declared === undefined) await lease.take(chunk.length)
-      chunks.push(chunk)
+      if (declared === undefined) await lease.take(next.value.length)
+      chunks.push(next.value)
     }
   } catch (error) {
     if (error instanceof SidecarError) throw error
@@ -37,6 +44,29 @@ export async function readBody(
   }
   const [only] = chunks
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytesCount)
+}
+
+/** Gives up when the next part of a body does not come. */
+class StallTimer {
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async race<Part>(next: Promise<Part>): Promise<Part> {
+    const stalled = Promise.withResolvers<never>()
+    const timer = this.#clock.after(limits.bodyStallMs, () => {
+      const message = `Nothing more of the body came for ${limits.bodyStallMs / 1000} s. Send it again.`
+      stalled.reject(new SidecarError('HTTP_BODY_STALLED', message))
+    })
+    try {
+      return await Promise.race([next, stalled.promise])
+    } finally {
+      timer.cancel()
+      next.catch(() => undefined)
+    }
+  }
 }
 
 /** Lets the rest of a body pass by, so that an early answer reaches a client that is still sending. Never rejects. */

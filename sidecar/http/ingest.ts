@@ -1,9 +1,9 @@
 /**
  * One request: body → records → destination → safe, then the answer.
  *
- * A 2xx says that every record is as safe as the guarantee promises, or kept as a dead letter. Shippers drop what they sent on
- * 400, 404, 413 and 415, so a body that is refused for what it is gets kept first; if even that is impossible the answer is 503 and the
- * shipper keeps it.
+ * A 2xx says that every record is as safe as the guarantee promises, or kept as a dead letter. Shippers drop what they sent on a 4xx,
+ * so a body that cannot be read is kept before it is refused; if even that is impossible the answer is 503 and the shipper
+ * keeps it. Not kept are bodies over the limit, empty ones, and those without a route when `unrouted` is `reject`.
  */
 import type { IncomingMessage } from 'node:http'
 import type {
@@ -66,7 +66,7 @@ export class Ingest {
   async take(request: IncomingMessage, path: string): Promise<IngestResult> {
     const lease = this.#budget.lease()
     try {
-      const body = await readBody(request, this.#options.maxBodyBytes, lease)
+      const body = await readBody(request, this.#options.maxBodyBytes, lease, this.#options.clock)
       this.#options.metrics.httpBodyBytes.inc(body.length)
       return await this.#takeBody(request, path, body, lease)
     } finally {
@@ -132,7 +132,6 @@ export class Ingest {
   async #keep(letters: readonly DeadLetter[]): Promise<void> {
     if (letters.length === 0) return
     await this.#options.deadLetters.keep(letters)
-    for (const { code } of letters) this.#options.metrics.deadLetterRecords.inc({ code })
   }
 
   /** Shippers stop waiting after 60 s and send again; an honest 503 before that is better than silence. */

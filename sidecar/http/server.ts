@@ -23,9 +23,16 @@ export type HttpServerOptions = {
   readonly metrics: Metrics
 }
 
+/** How long a request that was sent away makes the sidecar not ready. */
+const storageTroubleMs = 30_000
+
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #server: Server
+  /** Connections with a request that has all of its body and no answer yet. */
+  readonly #inWork = new WeakSet<Socket>()
+  /** Why requests were sent away lately for want of room or a working disk. */
+  #storageTrouble: { readonly message: string; readonly atMs: number } | undefined
   #isDraining = false
 
   constructor(options: HttpServerOptions) {
@@ -34,7 +41,11 @@ export class HttpServer {
     // A shipper that keeps its connection for 90 s must never find it closed by us in the moment it writes.
     this.#server.keepAliveTimeout = limits.keepAliveTimeoutMs
     this.#server.requestTimeout = limits.bodyTimeoutMs
-    this.#server.on('clientError', answerBrokenRequest)
+    this.#server.on('clientError', (error, socket: Socket) => {
+      // An answer is still owed: a status now would be taken for it. A broken connection makes the shipper send again.
+      if (this.#inWork.has(socket)) socket.destroy()
+      else answerBrokenRequest(error, socket)
+    })
   }
 
   async listen(host: string, port: number): Promise<AddressInfo> {
@@ -75,7 +86,9 @@ export class HttpServer {
     app.set('query parser', false)
     app.get('/healthz', (_request, response) => reply(response, 200, 'ok\n', 'text/plain; charset=utf-8'))
     app.get('/readyz', (_request, response) => {
-      const reasons = this.#isDraining ? ['The sidecar is shutting down.'] : reasonsNotReady()
+      const reasons = this.#isDraining
+        ? ['The sidecar is shutting down.']
+        : [...reasonsNotReady(), ...this.#storageReasons()]
       reply(
         response,
         reasons.length === 0 ? 200 : 503,
@@ -94,6 +107,13 @@ export class HttpServer {
     return app
   }
 
+  /** Only lately: where readiness decides who gets requests, somebody has to try again. */
+  #storageReasons(): string[] {
+    const trouble = this.#storageTrouble
+    if (trouble === undefined || this.#options.clock.monotonic() - trouble.atMs > storageTroubleMs) return []
+    return [trouble.message]
+  }
+
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { ingest, metrics, clock } = this.#options
     if (request.method !== 'POST' && request.method !== 'PUT') {
@@ -101,6 +121,8 @@ export class HttpServer {
       return
     }
     const startedAt = clock.monotonic()
+    request.once('end', () => this.#inWork.add(request.socket))
+    response.once('finish', () => this.#inWork.delete(request.socket))
     try {
       if (this.#isDraining)
         throw new SidecarError('HTTP_DRAINING', 'The sidecar is shutting down. Send it again.')
@@ -125,6 +147,9 @@ export class HttpServer {
     if (error instanceof SidecarError) log.warn(fields, message)
     else log.error({ ...fields, stack: error instanceof Error ? error.stack : undefined }, messageOf(error))
     metrics.httpRequests.inc({ status: String(status) })
+    if (/^(JOURNAL|MEMORY|DEAD_LETTER)_/.test(codeOf(error))) {
+      this.#storageTrouble = { message, atMs: clock.monotonic() }
+    }
     await discardBody(request, clock)
     if (response.headersSent || response.destroyed) return
     if (!request.complete || this.#isDraining) response.setHeader('Connection', 'close')

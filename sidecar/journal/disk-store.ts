@@ -15,7 +15,7 @@ import type {
   Timer,
 } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
-import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
+import { SidecarError, codeOf, messageOf, systemCodeOf } from '../core/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { encodeFileHeader, type FileHeader } from './format.ts'
@@ -23,7 +23,7 @@ import { batchFileName, openSuffix, sealedSuffix } from './file-names.ts'
 import { DiskOpenBatch, type OpenBatchOwner } from './open-batch.ts'
 import { recoverDirectory, repairFile } from './recovery.ts'
 import { DiskBatch, type BatchFileOwner } from './sealed-batch.ts'
-import { nextEpoch, type WriterIdentity } from './writer-identity.ts'
+import { nextIdentity, writeIdentity, type WriterIdentity } from './writer-identity.ts'
 
 export type DiskStoreOptions = {
   readonly directory: string
@@ -45,6 +45,9 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   readonly #options: DiskStoreOptions
   readonly #lock: DirectoryLock
   readonly #identity: WriterIdentity
+  /** Told apart from every other start, also from that of a copied directory, which has the same writer and epoch. */
+  readonly #nonce: string
+  #claiming: Promise<void> | undefined
   readonly #open = new Set<DiskOpenBatch>()
   #bytes = 0
   #sequence = 0
@@ -60,7 +63,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     try {
       await fileSystem.makeDirectory(directory)
       lock = await fileSystem.lock(directory)
-      const store = new DiskStore(options, lock, await nextEpoch(fileSystem, directory, random))
+      const store = new DiskStore(options, lock, await nextIdentity(fileSystem, directory, random))
       store.#scheduleSync()
       return store
     } catch (error) {
@@ -75,6 +78,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#options = options
     this.#lock = lock
     this.#identity = identity
+    this.#nonce = options.random.hex(4)
     this.fileSystem = options.fileSystem
     this.clock = options.clock
   }
@@ -96,7 +100,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#sequence += 1
     const { writer, epoch } = this.#identity
     const header: FileHeader = {
-      batchId: `${writer}:${epoch}:${sequence}`,
+      batchId: `${writer}:${epoch}.${this.#nonce}:${sequence}`,
       destination,
       openedAtMs: this.clock.now(),
     }
@@ -104,6 +108,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     const bytes = encodeFileHeader(header)
     this.reserve(bytes.length)
     try {
+      await this.#claimEpoch()
       const file = await this.fileSystem.open(path, 'create')
       try {
         await file.write([bytes], 0)
@@ -121,6 +126,17 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       const message = `The journal file ${path} could not be made: ${messageOf(error)}. Senders are told to try again.`
       throw new SidecarError('JOURNAL_WRITE_FAILED', message, { cause: error })
     }
+  }
+
+  /** Only now, and not at start: a full disk must not keep a process from delivering what fills it. */
+  async #claimEpoch(): Promise<void> {
+    this.#claiming ??= writeIdentity(this.fileSystem, this.#options.directory, this.#identity).catch(
+      (error: unknown) => {
+        this.#claiming = undefined
+        throw error
+      },
+    )
+    await this.#claiming
   }
 
   async closed(
@@ -244,6 +260,16 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     try {
       await this.fileSystem.syncDirectory(this.#options.directory)
     } catch (cause) {
+      if (isOutOfDescriptors(cause)) {
+        // Nothing was synced and nothing is lost: it is done again at the next interval.
+        this.#isDirectoryDirty = true
+        this.#warn(
+          'journal.sync_postponed',
+          `The journal directory could not be opened: ${messageOf(cause)}`,
+          cause,
+        )
+        return
+      }
       const message = `The journal directory ${this.#options.directory} could not be synced: ${messageOf(cause)}. The process stops.`
       const error = new SidecarError('JOURNAL_SYNC_FAILED', message, { cause })
       this.fatal(error)
@@ -255,4 +281,8 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#options.metrics.journalErrors.inc({ code: 'JOURNAL_WRITE_FAILED' })
     this.#options.log.warn({ event, code: codeOf(error) }, message)
   }
+}
+
+function isOutOfDescriptors(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes(systemCodeOf(error) ?? '')
 }

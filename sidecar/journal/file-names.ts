@@ -12,11 +12,11 @@ export function batchFileName(epoch: number, sequence: number, destination: Dest
 
 /** The epoch in the name of any file of a batch; 0 for every other file. */
 export function epochOf(name: string): number {
-  return Number(/^(\d{8})-\d{10}\./.exec(name)?.[1] ?? 0)
+  return Number(/^(\d{8,})-\d{10,}\./.exec(name)?.[1] ?? 0)
 }
 
 export function isBatchFile(name: string): boolean {
-  return /^\d{8}-\d{10}\..*\.(open|batch)$/.test(name)
+  return /^\d{8,}-\d{10,}\..*\.(open|batch)$/.test(name)
 }
 
 function readable(name: string): string {

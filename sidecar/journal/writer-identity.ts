@@ -7,23 +7,33 @@ import { formatVersion } from './format.ts'
 export type WriterIdentity = { readonly writer: string; readonly epoch: number }
 
 const fileName = 'writer.json'
+/** Nobody starts so often; a larger number is damage, and would outgrow the names of files. */
+const maxEpoch = 99_999_999
 
 /**
- * Reads the identity of the directory and makes the next epoch durable. Batch ids start with it, so they are never used twice,
- * which matters because an id that names two contents would make Kusto skip the second one.
+ * The identity for this start: the writer of the directory and the next epoch. Nothing is written yet. Rejects with JOURNAL_BROKEN or
+ * JOURNAL_VERSION_UNSUPPORTED.
  */
-export async function nextEpoch(
+export async function nextIdentity(
   fileSystem: FileSystem,
   directory: string,
   random: Random,
 ): Promise<WriterIdentity> {
   const previous = await readIdentity(fileSystem, `${directory}/${fileName}`)
   // Files may be older than the identity, when a person moved a damaged one away: their names must not be taken again.
-  const epochs = (await fileSystem.list(directory)).map(epochOf)
-  const identity = {
-    writer: previous?.writer ?? random.hex(8),
-    epoch: Math.max(previous?.epoch ?? 0, ...epochs) + 1,
-  }
+  const epochs = (await fileSystem.list(directory)).map(epochOf).filter((epoch) => epoch < maxEpoch)
+  return { writer: previous?.writer ?? random.hex(8), epoch: Math.max(previous?.epoch ?? 0, ...epochs) + 1 }
+}
+
+/**
+ * Makes the identity durable, before the first batch is opened with it. Batch ids start with it, so they are never used twice, which matters
+ * because an id that names two contents would make Kusto skip the second one.
+ */
+export async function writeIdentity(
+  fileSystem: FileSystem,
+  directory: string,
+  identity: WriterIdentity,
+): Promise<void> {
   const temporary = `${directory}/${fileName}.new`
   await fileSystem.remove(temporary)
   const file = await fileSystem.open(temporary, 'create')
@@ -35,7 +45,6 @@ export async function nextEpoch(
   }
   await fileSystem.rename(temporary, `${directory}/${fileName}`)
   await fileSystem.syncDirectory(directory)
-  return identity
 }
 
 async function readIdentity(fileSystem: FileSystem, path: string): Promise<WriterIdentity | undefined> {
@@ -64,7 +73,8 @@ function parseIdentity(text: string): (WriterIdentity & { formatVersion: number 
     if (!('writer' in value) || !('epoch' in value) || !('formatVersion' in value)) return undefined
     const { writer, epoch, formatVersion: version } = value
     if (typeof writer !== 'string' || !/^[0-9a-f]{16}$/.test(writer)) return undefined
-    if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 1) return undefined
+    if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 1 || epoch >= maxEpoch)
+      return undefined
     if (typeof version !== 'number' || !Number.isSafeInteger(version)) return undefined
     return { writer, epoch, formatVersion: version }
   } catch {

@@ -1,6 +1,6 @@
 /** Kusto's side of delivery: resources, upload, enqueue. See `KustoGateway` in core/ports.ts for what it promises. */
 import { Agent } from 'undici'
-import type { Clock, KustoGateway, Random, SealedBatch, UploadedBlob } from '../core/ports.ts'
+import type { Clock, KustoGateway, KustoTrouble, Random, SealedBatch, UploadedBlob } from '../core/ports.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Log } from '../observability/log.ts'
@@ -10,6 +10,7 @@ import {
   type IngestionResources,
   type StorageResource,
 } from './ingestion-resources.ts'
+import { kustoError } from './classify.ts'
 import { createManagementClient, type ManagementClient, type ManagementOptions } from './management.ts'
 import { createMessageBuilder, type MessageBuilder } from './message.ts'
 import { blobNameOf } from './names.ts'
@@ -33,7 +34,10 @@ export class QueuedIngestion implements KustoGateway {
   readonly #storage: StorageClient
   readonly #messages: MessageBuilder
   readonly #ranking: AccountRanking
-  #trouble: string | undefined = 'Kusto has not been reached yet.'
+  /** The last failure of each kind of call that has not worked since. */
+  readonly #troubles = new Map<'resources' | 'upload' | 'enqueue', string>([
+    ['resources', 'Kusto has not been reached yet.'],
+  ])
 
   constructor(options: GatewayOptions) {
     const { clock, random, metrics, log } = options
@@ -44,11 +48,11 @@ export class QueuedIngestion implements KustoGateway {
       cacheExpirationMs: options.cacheExpirationMs,
       clock,
       onFetched: () => {
-        this.#trouble = undefined
+        this.#troubles.delete('resources')
         log.info({ event: 'kusto.resources_fetched' }, 'Ingestion resources were fetched.')
       },
       onFetchFailed: (error) => {
-        this.#trouble = messageOf(error)
+        this.#troubles.set('resources', messageOf(error))
         metrics.kustoErrors.inc({ operation: 'resources', code: codeOf(error) })
         log.warn({ event: 'kusto.resources_failed', code: codeOf(error) }, messageOf(error))
       },
@@ -63,8 +67,10 @@ export class QueuedIngestion implements KustoGateway {
     await this.#resources.get()
   }
 
-  trouble(): string | undefined {
-    return this.#trouble
+  trouble(): KustoTrouble {
+    const service = this.#troubles.get('resources')
+    const delivery = this.#troubles.get('upload') ?? this.#troubles.get('enqueue')
+    return { ...(service === undefined ? {} : { service }), ...(delivery === undefined ? {} : { delivery }) }
   }
 
   async upload(batch: SealedBatch): Promise<UploadedBlob> {
@@ -86,7 +92,11 @@ export class QueuedIngestion implements KustoGateway {
       if (blobUrl === undefined)
         throw new SidecarError('KUSTO_SAS_REFUSED', 'The container of a blob was rotated away twice.')
     }
-    const message = await this.#messages.build(batch, blobUrl, resources.identityToken)
+    const message = await this.#messages
+      .build(batch, blobUrl, resources.identityToken)
+      .catch((error: unknown) => {
+        throw kustoError(error, 'Making the ingestion message')
+      })
     const queue = this.#choose('queue', resources.queues)
     await this.#measured('enqueue', queue, () => this.#storage.putMessage(queue.url, message))
   }
@@ -123,14 +133,15 @@ export class QueuedIngestion implements KustoGateway {
     try {
       const result = await work()
       this.#ranking.report(resource.account, true)
-      this.#trouble = undefined
+      this.#troubles.delete(operation)
       return result
     } catch (error) {
       const code = codeOf(error)
       metrics.kustoErrors.inc({ operation, code })
-      if (code.startsWith('KUSTO_')) {
+      // A blob that is refused for what it is says nothing about Kusto, nor does a file that cannot be read.
+      if (code.startsWith('KUSTO_') && code !== 'KUSTO_BLOB_REFUSED') {
         this.#ranking.report(resource.account, false)
-        this.#trouble = messageOf(error)
+        this.#troubles.set(operation, messageOf(error))
       }
       if (code === 'KUSTO_SAS_REFUSED') this.#resources.refuse()
       throw error

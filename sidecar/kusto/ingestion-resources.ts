@@ -21,6 +21,9 @@ export type IngestionResources = {
 /** A refresh starts when this share of the time is over. */
 const freshShare = 0.75
 
+/** Between two fetches because of a refused SAS. */
+const refusalIntervalMs = 10_000
+
 export type ResourceCacheOptions = {
   readonly management: ManagementClient
   readonly cacheExpirationMs: number
@@ -32,7 +35,9 @@ export type ResourceCacheOptions = {
 export class IngestionResourceCache {
   readonly #options: ResourceCacheOptions
   readonly #cache: LRUCache<'resources', IngestionResources>
-  #mustRefresh = false
+  #isRefused = false
+  #refusalFetchedAtMs = -Infinity
+  #isFetchingForRefusal = false
   #lastError: unknown
 
   constructor(options: ResourceCacheOptions) {
@@ -56,7 +61,7 @@ export class IngestionResourceCache {
 
   /** The current set. Rejects with a `KUSTO_` error only when there is none at all. */
   async get(): Promise<IngestionResources> {
-    const forceRefresh = this.#mustRefresh
+    const forceRefresh = this.#isRefused && this.#mayFetchForRefusal()
     // After a refusal the caller waits for the new set; otherwise it gets the old one while a new one is on its way.
     const resources = await this.#cache.fetch('resources', { forceRefresh, allowStale: !forceRefresh })
     if (resources !== undefined) return resources
@@ -66,9 +71,18 @@ export class IngestionResourceCache {
     )
   }
 
-  /** Storage refused a SAS: the next `get` fetches a new set. */
+  /** Storage refused a SAS: the next `get` fetches a new set, but not more often than `refusalIntervalMs`. */
   refuse(): void {
-    this.#mustRefresh = true
+    this.#isRefused = true
+  }
+
+  /** When a new SAS is refused too (a wrong clock, a firewall), asking for yet another at every attempt would only load the cluster. */
+  #mayFetchForRefusal(): boolean {
+    const now = this.#options.clock.monotonic()
+    if (now - this.#refusalFetchedAtMs < refusalIntervalMs) return this.#isFetchingForRefusal
+    this.#refusalFetchedAtMs = now
+    this.#isFetchingForRefusal = true
+    return true
   }
 
   async #fetch(): Promise<IngestionResources> {
@@ -83,11 +97,13 @@ export class IngestionResourceCache {
         queues: resourcesOf(rows, 'SecuredReadyForAggregationQueue'),
         identityToken: identityTokenOf(tokenRows),
       }
-      this.#mustRefresh = false
+      this.#isRefused = false
+      this.#isFetchingForRefusal = false
       onFetched()
       return resources
     } catch (error) {
       this.#lastError = error
+      this.#isFetchingForRefusal = false
       onFetchFailed(error)
       throw error
     }

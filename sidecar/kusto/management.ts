@@ -35,7 +35,10 @@ export function createManagementClient(options: ManagementOptions): ManagementCl
     async execute(command) {
       const what = `The command "${command}" to ${options.ingestionUrl}`
       try {
-        connecting ??= connect(options)
+        connecting ??= connect(options).catch((error: unknown) => {
+          connecting = undefined
+          throw error
+        })
         const { client, properties } = await connecting
         const answer = await withDeadline(
           client.executeMgmt(anyDatabase, command, properties()),

@@ -20,7 +20,10 @@ export function createMessageBuilder(ingestionUrl: string): MessageBuilder {
   let loading: ReturnType<typeof load> | undefined
   return {
     async build(batch, blobUrl, identityToken) {
-      loading ??= load(ingestionUrl)
+      loading ??= load(ingestionUrl).catch((error: unknown) => {
+        loading = undefined
+        throw error
+      })
       return JSON.stringify(await (await loading)(batch, blobUrl, identityToken))
     },
   }

@@ -109,9 +109,5 @@ export function createMetrics() {
       'operation',
       'code',
     ]),
-    kustoResourceAgeSeconds: gauge(
-      'sidecar_kusto_resources_age_seconds',
-      'Age of the cached ingestion resources.',
-    ),
   }
 }

@@ -50,8 +50,8 @@ export class SimKusto implements KustoGateway {
 
   async probe(): Promise<void> {}
 
-  trouble(): string | undefined {
-    return undefined
+  trouble() {
+    return {}
   }
 
   async close(): Promise<void> {}

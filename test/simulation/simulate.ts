@@ -117,7 +117,6 @@ async function start(
     gateway: kusto,
     deadLetters: { keep: async () => undefined },
     retry: { maxAttempts: 3, baseIntervalMs: 100, maxIntervalMs: 2_000 },
-    keepExhausted: true,
     maxInFlight: 4,
     maxInFlightPerDestination: 2,
   })
@@ -130,7 +129,7 @@ async function start(
     maxDestinations: 10,
     maxPendingBytes: 1e9,
   })
-  for (const batch of await store.recover()) void delivery.deliver(batch)
+  for (const batch of await store.recover()) void delivery.deliver(batch, { keepExhausted: true })
   return Object.assign(process, { store, batcher, delivery })
 }
 

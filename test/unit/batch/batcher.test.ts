@@ -232,7 +232,7 @@ describe('Batcher', () => {
   })
 
   it('with guarantee none, answers at once, keeps what the disk refuses, and bounds it', async () => {
-    const { batcher, store, deliver, clock } = createBatcher({ maxPendingBytes: 20 })
+    const { batcher, store, deliver, clock } = createBatcher({ maxPendingBytes: 2_100 })
     assert.ok('failing' in store)
     store.failing = new SidecarError('JOURNAL_FULL', 'full')
     const target = aTarget({ guarantee: 'none' })

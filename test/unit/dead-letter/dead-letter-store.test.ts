@@ -6,6 +6,7 @@ import type { DeadLetter } from '../../../sidecar/core/ports.ts'
 import { DeadLetterStore } from '../../../sidecar/dead-letter/dead-letter-store.ts'
 import { recordBytesOf, type DeadLetterLine } from '../../../sidecar/dead-letter/encode-letters.ts'
 import { readLetters } from '../../../sidecar/dead-letter/read-letters.ts'
+import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 import { MemoryFileSystem } from '../../fakes/memory-file-system.ts'
 
@@ -22,7 +23,13 @@ function aLetter(bytes: Buffer | string, overrides: Partial<DeadLetter> = {}): D
 }
 
 async function start(fileSystem: MemoryFileSystem, maxDiskBytes = 1_000_000): Promise<DeadLetterStore> {
-  const store = new DeadLetterStore({ directory, maxDiskBytes, fileSystem, clock: new ManualClock() })
+  const store = new DeadLetterStore({
+    directory,
+    maxDiskBytes,
+    fileSystem,
+    clock: new ManualClock(),
+    metrics: createMetrics(),
+  })
   await store.start()
   return store
 }

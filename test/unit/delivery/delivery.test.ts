@@ -31,7 +31,7 @@ class ScriptedGateway implements KustoGateway {
 
   async probe() {}
   trouble() {
-    return undefined
+    return {}
   }
   async close() {}
 }
@@ -55,7 +55,6 @@ function create(
       },
     },
     retry: { maxAttempts: 3, baseIntervalMs: 1_000, maxIntervalMs: 60_000 },
-    keepExhausted: overrides.keepExhausted ?? true,
     maxInFlight: overrides.maxInFlight ?? 8,
     maxInFlightPerDestination: 4,
     clock,
@@ -70,7 +69,9 @@ function create(
     assert.ok(sealed !== undefined)
     return sealed
   }
-  return { clock, gateway, delivery, kept, batch }
+  const deliver = (one: SealedBatch) =>
+    delivery.deliver(one, { keepExhausted: overrides.keepExhausted ?? true })
+  return { clock, gateway, delivery, deliver, kept, batch }
 }
 
 const failWith = (code: ErrorCode) => {
@@ -79,20 +80,20 @@ const failWith = (code: ErrorCode) => {
 
 describe('DeliveryQueue', () => {
   it('uploads, enqueues and settles', async () => {
-    const { gateway, delivery, batch } = create()
-    await delivery.deliver(await batch('A'))
+    const { gateway, delivery, deliver, batch } = create()
+    await deliver(await batch('A'))
     assert.deepEqual(gateway.calls, ['upload A', 'enqueue A'])
     assert.equal(delivery.unsettledCount, 0)
     await delivery.whenIdle()
   })
 
   it('tries again after a pause, and does not upload twice when only the message failed', async () => {
-    const { gateway, delivery, batch, clock } = create()
+    const { gateway, deliver, batch, clock } = create()
     let failures = 2
     gateway.outcome = (call) => {
       if (call === 'enqueue' && failures-- > 0) failWith('KUSTO_THROTTLED')
     }
-    const settled = delivery.deliver(await batch('A'))
+    const settled = deliver(await batch('A'))
     await clock.advanceAndSettle(0)
     assert.equal(gateway.calls.length, 2)
     await clock.advanceAndSettle(1_000)
@@ -102,9 +103,9 @@ describe('DeliveryQueue', () => {
   })
 
   it('never gives up a batch of the journal: after max_attempts it rests for the longest pause and starts again', async () => {
-    const { gateway, delivery, batch, clock } = create()
+    const { gateway, deliver, batch, clock } = create()
     gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
-    const settled = delivery.deliver(await batch('A'))
+    const settled = deliver(await batch('A'))
     for (let attempt = 0; attempt < 3; attempt += 1) await clock.advanceAndSettle(4_000)
     assert.equal(gateway.calls.length, 3)
     await clock.advanceAndSettle(45_000)
@@ -115,9 +116,9 @@ describe('DeliveryQueue', () => {
   })
 
   it('gives a batch in memory back to its senders after max_attempts', async () => {
-    const { gateway, delivery, batch, clock } = create({ keepExhausted: false })
+    const { gateway, delivery, deliver, batch, clock } = create({ keepExhausted: false })
     gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
-    const settled = delivery.deliver(await batch('A'))
+    const settled = deliver(await batch('A'))
     const rejected = assert.rejects(settled, { code: 'DELIVERY_ATTEMPTS_EXHAUSTED' })
     for (let attempt = 0; attempt < 3; attempt += 1) await clock.advanceAndSettle(4_000)
     await rejected
@@ -125,40 +126,40 @@ describe('DeliveryQueue', () => {
   })
 
   it('keeps going with other destinations while one is refused', async () => {
-    const { gateway, delivery, batch, clock } = create({ maxInFlight: 1 })
+    const { gateway, delivery, deliver, batch, clock } = create({ maxInFlight: 1 })
     gateway.outcome = (_call, { destination }) => {
       if (destination.table === 'Bad') failWith('KUSTO_UNCLASSIFIED')
     }
-    for (let n = 0; n < 20; n += 1) void delivery.deliver(await batch('Bad'))
-    await delivery.deliver(await batch('Good'))
+    for (let n = 0; n < 20; n += 1) void deliver(await batch('Bad'))
+    await deliver(await batch('Good'))
     assert.ok(gateway.calls.filter((call) => call === 'upload Bad').length <= 20)
     await clock.advanceAndSettle(0)
     assert.equal(delivery.unsettledCount, 20)
   })
 
   it('lets destinations take turns, so a large one does not starve a small one', async () => {
-    const { gateway, delivery, batch } = create({ maxInFlight: 1 })
+    const { gateway, deliver, batch } = create({ maxInFlight: 1 })
     const batches = []
     for (let n = 0; n < 50; n += 1) batches.push(await batch('Large'))
     batches.push(await batch('Small'))
-    await Promise.all(batches.map((one) => delivery.deliver(one)))
+    await Promise.all(batches.map(deliver))
     const uploads = gateway.calls.filter((call) => call.startsWith('upload'))
     assert.ok(uploads.indexOf('upload Small') <= 2, `turn ${uploads.indexOf('upload Small')}`)
   })
 
   it('leaves room for others beside a destination whose uploads hang', async () => {
-    const { gateway, delivery, batch } = create()
+    const { gateway, deliver, batch } = create()
     gateway.outcome = (_call, { destination }) =>
       destination.table === 'Hangs' ? new Promise(() => undefined) : undefined
-    for (let n = 0; n < 20; n += 1) void delivery.deliver(await batch('Hangs'))
-    await delivery.deliver(await batch('Good'))
+    for (let n = 0; n < 20; n += 1) void deliver(await batch('Hangs'))
+    await deliver(await batch('Good'))
     assert.equal(gateway.calls.filter((call) => call === 'upload Hangs').length, 4)
   })
 
   it('keeps the records of a batch that storage will never take as dead letters', async () => {
-    const { gateway, delivery, batch, kept } = create()
+    const { gateway, deliver, batch, kept } = create()
     gateway.outcome = () => failWith('KUSTO_BLOB_REFUSED')
-    await delivery.deliver(await batch('A', ['{"n":1}', '{"n":"\\u0000 ü"}']))
+    await deliver(await batch('A', ['{"n":1}', '{"n":"\\u0000 ü"}']))
     assert.deepEqual(
       kept.map((letter) => [letter.code, letter.destination, letter.bytes.toString()]),
       [
@@ -169,9 +170,9 @@ describe('DeliveryQueue', () => {
   })
 
   it('holds on to such a batch while the dead letters are full', async () => {
-    const { gateway, delivery, batch, kept, clock } = create({ deadLettersFull: true })
+    const { gateway, deliver, batch, kept, clock } = create({ deadLettersFull: true })
     gateway.outcome = () => failWith('KUSTO_BLOB_REFUSED')
-    const settled = delivery.deliver(await batch('A'))
+    const settled = deliver(await batch('A'))
     await waitFor('the dead letter', async () => {
       await clock.advanceAndSettle(60_000)
       return kept.length
@@ -181,9 +182,9 @@ describe('DeliveryQueue', () => {
   })
 
   it('starts nothing more after stop', async () => {
-    const { gateway, delivery, batch, clock } = create()
+    const { gateway, delivery, deliver, batch, clock } = create()
     gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
-    void delivery.deliver(await batch('A'))
+    void deliver(await batch('A'))
     await clock.advanceAndSettle(0)
     delivery.stop()
     await clock.advanceAndSettle(600_000)

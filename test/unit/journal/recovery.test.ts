@@ -114,7 +114,8 @@ describe('recovery of a journal file', () => {
           const { path, bytes, frameEnds } = await openFileOf(frames)
           const start = (frameEnds[0] ?? 0) + (where % (bytes.length - (frameEnds[0] ?? 0)))
           const damaged = Buffer.from(bytes)
-          damaged.fill(0xaa, start, Math.min(bytes.length, start + length))
+          for (let at = start; at < Math.min(bytes.length, start + length); at += 1)
+            damaged[at] = (damaged[at] ?? 0) ^ 0xff
 
           const { records } = await recoverFrom(await diskWith(path, damaged))
 
