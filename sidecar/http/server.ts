@@ -29,7 +29,7 @@ const storageTroubleMs = 30_000
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #server: Server
-  /** Connections with a request that has all of its body and no answer yet. */
+  /** Connections with a request that has no answer yet. */
   readonly #inWork = new WeakSet<Socket>()
   /** Why requests were sent away lately for want of room or a working disk. */
   #storageTrouble: { readonly message: string; readonly atMs: number } | undefined
@@ -121,7 +121,7 @@ export class HttpServer {
       return
     }
     const startedAt = clock.monotonic()
-    request.once('end', () => this.#inWork.add(request.socket))
+    this.#inWork.add(request.socket)
     response.once('finish', () => this.#inWork.delete(request.socket))
     try {
       if (this.#isDraining)

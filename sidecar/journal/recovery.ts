@@ -2,6 +2,7 @@
 import type { File, FileSystem } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
 import { crc32Of } from '../core/gzip-member.ts'
+import { SidecarError, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
@@ -33,6 +34,9 @@ export type RecoveryOwner = {
   ): Promise<DiskBatch>
 }
 
+/** The header of a usual destination is under this; larger files without a readable header held frames. */
+const bareHeaderMaxBytes = 4096
+
 type Reporting = { readonly log: Log; readonly metrics: Metrics }
 
 /** The batches in the directory, oldest first. A file that cannot be understood is set aside, never deleted. */
@@ -43,9 +47,28 @@ export async function recoverDirectory(
   const names = (await owner.fileSystem.list(directory)).filter(isBatchFile).sort()
   const places = new Semaphore(limits.filesRecoveredAtOnce)
   const batches = await Promise.all(
-    names.map((name) => places.run(() => recoverFile(owner, `${directory}/${name}`, { log, metrics }))),
+    names.map((name) => places.run(() => recoverOrLeave(owner, `${directory}/${name}`, { log, metrics }))),
   )
   return batches.filter((batch) => batch !== undefined)
+}
+
+/** A file that cannot be recovered now (its disk, its permissions, no room for a repair) waits for the next start, loudly. */
+async function recoverOrLeave(
+  owner: RecoveryOwner,
+  path: string,
+  reporting: Reporting,
+): Promise<DiskBatch | undefined> {
+  try {
+    return await recoverFile(owner, path, reporting)
+  } catch (error) {
+    if (error instanceof SidecarError && error.disposition === 'fatal') throw error
+    reporting.metrics.journalErrors.inc({ code: 'JOURNAL_READ_FAILED' })
+    reporting.log.error(
+      { event: 'journal.file_left', path, code: 'JOURNAL_READ_FAILED' },
+      `A journal file cannot be recovered now: ${messageOf(error)}. It stays, and is tried again at the next start.`,
+    )
+    return undefined
+  }
 }
 
 async function recoverFile(
@@ -106,16 +129,18 @@ async function examine(file: File, isSealed: boolean): Promise<Examined> {
   const fileBytes = await file.size()
   const start = await readHeader(file)
   if (start === undefined) {
-    const scan = await scanFrames(file, 0, fileBytes)
-    return scan.afterDamage.length > 0 ? { kind: 'corrupt' } : { kind: 'empty', fileBytes }
+    // A header that was cut short is all there is in its file.
+    const isBare = fileBytes < bareHeaderMaxBytes && !isSealed
+    const holdsFrames = !isBare || (await scanFrames(file, 0, fileBytes)).afterDamage.length > 0
+    return holdsFrames ? { kind: 'corrupt' } : { kind: 'empty', fileBytes }
   }
   const { header, headerBytes: framesAt } = start
   const sealed = await readSeal(file, framesAt, fileBytes)
   if (sealed !== undefined) return { kind: 'sealed', header, framesAt, fileBytes, summary: sealed }
   const scan = await scanFrames(file, framesAt, fileBytes)
-  if (scan.afterDamage.length > 0) return { kind: 'corrupt' }
   // A sealed file was synced whole, so it cannot be torn.
-  if (isSealed && scan.restBytes > 0) return { kind: 'corrupt' }
+  const isWhole = scan.restBytes === 0 || (scan.isTorn && !isSealed)
+  if (!isWhole) return { kind: 'corrupt' }
   if (scan.summary.frameCount === 0) return { kind: 'empty', fileBytes }
   return { kind: 'torn', header, framesAt, scan }
 }

@@ -21,6 +21,8 @@ export type ScanResult = {
   readonly wholeUntil: number
   /** Bytes after `wholeUntil` that are not a seal. */
   readonly restBytes: number
+  /** The rest is what a write leaves that was cut short, and nothing was lost that anybody was told is safe. */
+  readonly isTorn: boolean
   /** Whole frames after damage. Not empty means corruption; otherwise the rest is a torn tail. */
   readonly afterDamage: readonly FramePlace[]
 }
@@ -34,15 +36,16 @@ export async function scanFrames(file: File, framesAt: number, fileBytes: number
     position = frame.payloadAt + frame.header.payloadBytes
   }
   const rest = fileBytes - position
-  if (rest === 0) return { summary, wholeUntil: position, restBytes: 0, afterDamage: [] }
+  if (rest === 0) return { summary, wholeUntil: position, restBytes: 0, isTorn: false, afterDamage: [] }
   if (rest === sealBytes) {
     const seal = Buffer.alloc(sealBytes)
     await file.read(seal, position)
     if (decodeSeal(seal) !== undefined)
-      return { summary, wholeUntil: position, restBytes: 0, afterDamage: [] }
+      return { summary, wholeUntil: position, restBytes: 0, isTorn: false, afterDamage: [] }
   }
   const afterDamage = await wholeFramesAfter(file, position + 1, fileBytes)
-  return { summary, wholeUntil: position, restBytes: rest, afterDamage }
+  const isTorn = afterDamage.length === 0 && (await isCutShort(file, position, fileBytes))
+  return { summary, wholeUntil: position, restBytes: rest, isTorn, afterDamage }
 }
 
 /** The frames from `framesAt` on whose checksums hold, up to the first that is not whole. */
@@ -69,27 +72,51 @@ export async function* framesFrom(file: File, framesAt: number): AsyncGenerator<
 
 const searchWindowBytes = 1024 * 1024
 
+/**
+ * Looks for whole frames behind damage. Every place that could be the start of one is decided by its header, inside the window, so that
+ * bytes that look like many starts cost no reading.
+ */
 async function wholeFramesAfter(file: File, from: number, fileBytes: number): Promise<FramePlace[]> {
   const found: FramePlace[] = []
-  const magic = Buffer.alloc(4)
-  magic.writeUInt32LE(frameMagic)
   const window = Buffer.alloc(searchWindowBytes)
   let position = from
-  while (position < fileBytes) {
+  while (position + frameHeaderBytes <= fileBytes) {
     const bytesRead = await file.read(window, position)
-    const at = window.subarray(0, bytesRead).indexOf(magic)
-    if (at < 0) {
-      // The magic may lie across the end of the window.
-      if (bytesRead < searchWindowBytes) break
-      position += bytesRead - (magic.length - 1)
+    const candidate = headerIn(window.subarray(0, bytesRead))
+    if (candidate === undefined) {
+      // A header may lie across the end of the window.
+      position += Math.max(1, bytesRead - (frameHeaderBytes - 1))
       continue
     }
-    let next = position + at + 1
-    for await (const frame of framesFrom(file, position + at)) {
+    let next = position + candidate + 1
+    for await (const frame of framesFrom(file, position + candidate)) {
       found.push(frame)
       next = frame.payloadAt + frame.header.payloadBytes
     }
     position = next
   }
   return found
+}
+
+/** The offset of the first frame header whose checksum holds. */
+function headerIn(window: Buffer): number | undefined {
+  for (let at = window.indexOf(magicBytes); at >= 0; at = window.indexOf(magicBytes, at + 1)) {
+    if (decodeFrameHeader(window.subarray(at, at + frameHeaderBytes)) !== undefined) return at
+  }
+  return undefined
+}
+
+const magicBytes = Buffer.alloc(4)
+magicBytes.writeUInt32LE(frameMagic)
+
+/**
+ * Whether the bytes at the end of a file are what a write leaves that was cut short: less than a header, a header whose payload
+ * is not all there, or zeros (a file system that had made the file longer but not yet filled it). Anything else is damage.
+ */
+async function isCutShort(file: File, position: number, fileBytes: number): Promise<boolean> {
+  const start = Buffer.alloc(Math.min(frameHeaderBytes, fileBytes - position))
+  await file.read(start, position)
+  if (start.length < frameHeaderBytes || start.every((byte) => byte === 0)) return true
+  const header = decodeFrameHeader(start)
+  return header !== undefined && position + frameHeaderBytes + header.payloadBytes > fileBytes
 }

@@ -16,7 +16,7 @@ export type Started = { store: DiskStore; clock: ManualClock; fatal: SidecarErro
 /** Starts a store with a clock of its own. */
 export async function startStore(
   fileSystem: FileSystem,
-  overrides: { maxDiskBytes?: number } = {},
+  overrides: { maxDiskBytes?: number; seed?: number } = {},
 ): Promise<Started> {
   const clock = new ManualClock()
   const fatal: SidecarError[] = []
@@ -27,7 +27,7 @@ export async function startStore(
     syncIntervalMs: 500,
     fileSystem,
     clock,
-    random: new SeededRandom(1),
+    random: new SeededRandom(overrides.seed ?? 1),
     log: silentLog(),
     metrics,
     onFatal: (error) => fatal.push(error),
