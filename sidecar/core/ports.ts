@@ -70,7 +70,7 @@ export type Frame = {
   readonly rawBytes: number
   /** CRC-32 of the uncompressed bytes. */
   readonly rawCrc32: number
-  /** Raw deflate that ends on a byte boundary with a full flush, so that payloads can be joined. */
+  /** Raw deflate that ends with a flush on a byte boundary, so that payloads can be joined. */
   readonly payload: Buffer
 }
 

@@ -4,7 +4,9 @@ import type { DeadLetter, DeadLetterSink, SealedBatch } from '../core/ports.ts'
 import { destinationLabel } from '../core/destination.ts'
 import type { SidecarError } from '../core/errors.ts'
 
+/** Letters that are written together: whichever is reached first. */
 const recordsAtOnce = 500
+const bytesAtOnce = 4_000_000
 
 /** Writes every record of a batch to the dead letters, with why. Memory stays bounded: records are read from the blob. */
 export async function keepBatchAsDeadLetters(
@@ -14,12 +16,15 @@ export async function keepBatchAsDeadLetters(
 ): Promise<void> {
   const destination = destinationLabel(batch.destination)
   let letters: DeadLetter[] = []
+  let bytesCount = 0
   await pipeline(batch.read(), createGunzip(), async (chunks: AsyncIterable<Buffer>) => {
     for await (const bytes of lines(chunks)) {
       letters.push({ code: why.code, reason: why.message, destination, bytes })
-      if (letters.length < recordsAtOnce) continue
+      bytesCount += bytes.length
+      if (letters.length < recordsAtOnce && bytesCount < bytesAtOnce) continue
       await deadLetters.keep(letters)
       letters = []
+      bytesCount = 0
     }
   })
   if (letters.length > 0) await deadLetters.keep(letters)

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Clock } from '../core/ports.ts'
+import type { Clock, Timer } from '../core/ports.ts'
 import { SidecarError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { ByteLease } from './byte-budget.ts'
@@ -24,13 +24,14 @@ export async function readBody(
   await lease.take(declared ?? 0)
   const chunks: Buffer[] = []
   let bytesCount = 0
-  const stall = new StallTimer(clock)
+  const stall = new StallWatch(clock)
   // Leaving the loop early must not destroy the request: that would cut the connection before it is answered.
   const parts = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
   try {
     for (;;) {
-      const next = await stall.race(parts.next())
+      const next = await Promise.race([parts.next(), stall.stalled])
       if (next.done === true) break
+      stall.progress()
       bytesCount += next.value.length
       if (bytesCount > maxBytes) throw tooLarge(maxBytes)
       if (declared === undefined) await lease.take(next.value.length)
@@ -41,31 +42,48 @@ export async function readBody(
     throw new SidecarError('HTTP_BODY_ABORTED', 'The client went away in the middle of the body.', {
       cause: error,
     })
+  } finally {
+    stall.end()
   }
   const [only] = chunks
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytesCount)
 }
 
-/** Gives up when the next part of a body does not come. */
-class StallTimer {
+/** Notices when nothing more of a body comes. One timer for a body, moved on when it fires, since bodies come in many parts. */
+class StallWatch {
+  /** Rejects with HTTP_BODY_STALLED. */
+  readonly stalled: Promise<never>
   readonly #clock: Clock
+  readonly #reject: (error: SidecarError) => void
+  #progressAtMs: number
+  #timer: Timer
 
   constructor(clock: Clock) {
+    const { promise, reject } = Promise.withResolvers<never>()
+    promise.catch(() => undefined)
+    this.stalled = promise
+    this.#reject = reject
     this.#clock = clock
+    this.#progressAtMs = clock.monotonic()
+    this.#timer = clock.after(limits.bodyStallMs, () => this.#check())
   }
 
-  async race<Part>(next: Promise<Part>): Promise<Part> {
-    const stalled = Promise.withResolvers<never>()
-    const timer = this.#clock.after(limits.bodyStallMs, () => {
-      const message = `Nothing more of the body came for ${limits.bodyStallMs / 1000} s. Send it again.`
-      stalled.reject(new SidecarError('HTTP_BODY_STALLED', message))
-    })
-    try {
-      return await Promise.race([next, stalled.promise])
-    } finally {
-      timer.cancel()
-      next.catch(() => undefined)
+  progress(): void {
+    this.#progressAtMs = this.#clock.monotonic()
+  }
+
+  end(): void {
+    this.#timer.cancel()
+  }
+
+  #check(): void {
+    const leftMs = this.#progressAtMs + limits.bodyStallMs - this.#clock.monotonic()
+    if (leftMs > 0) {
+      this.#timer = this.#clock.after(leftMs, () => this.#check())
+      return
     }
+    const message = `Nothing more of the body came for ${limits.bodyStallMs / 1000} s. Send it again.`
+    this.#reject(new SidecarError('HTTP_BODY_STALLED', message))
   }
 }
 
