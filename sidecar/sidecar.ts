@@ -12,7 +12,6 @@ import { Batcher } from './batch/batcher.ts'
 import { compress } from './batch/compress.ts'
 import type { Config } from './config/config.ts'
 import type { SidecarError } from './core/errors.ts'
-import { codeOf, messageOf } from './core/errors.ts'
 import { limits } from './core/limits.ts'
 import type { BatchStore, Clock, FileSystem, KustoGateway, Random, SealedBatch } from './core/ports.ts'
 import { Semaphore } from './core/semaphore.ts'
@@ -170,14 +169,11 @@ function createHttp(options: SidecarOptions, { batcher, delivery, deadLetters }:
 }
 
 /** Keeps resources fresh in the background. Returns how to end it. */
-function probeKusto({ gateway, clock, log }: SidecarOptions): () => void {
+function probeKusto({ gateway, clock }: SidecarOptions): () => void {
   let isEnded = false
   const probe = async () => {
-    try {
-      await gateway.probe()
-    } catch (error) {
-      log.warn({ event: 'kusto.probe_failed', code: codeOf(error) }, messageOf(error))
-    }
+    // The gateway logs and counts a failure itself, and tells it in `trouble`.
+    await gateway.probe().catch(() => undefined)
     if (!isEnded) clock.after(probeIntervalMs, () => void probe())
   }
   void probe()

@@ -72,10 +72,17 @@ function codeOfForeign(error: unknown): ErrorCode {
     if (name === 'ThrottlingError') return 'KUSTO_THROTTLED'
     const code = systemCodeOf(one)
     if (code === undefined) continue
-    if (timeoutCodes.has(code)) return 'KUSTO_TIMEOUT'
-    if (networkCodes.has(code)) return 'KUSTO_UNAVAILABLE'
+    const known = codeOfSystemCode(code)
+    if (known !== undefined) return known
   }
-  return 'KUSTO_UNCLASSIFIED'
+  // For its metadata request the SDK throws a plain error and leaves the code of the system in its text only.
+  const word = /\b[A-Z_]{5,}\b/.exec(messageOf(error))?.[0]
+  return (word === undefined ? undefined : codeOfSystemCode(word)) ?? 'KUSTO_UNCLASSIFIED'
+}
+
+function codeOfSystemCode(code: string): ErrorCode | undefined {
+  if (timeoutCodes.has(code)) return 'KUSTO_TIMEOUT'
+  return networkCodes.has(code) ? 'KUSTO_UNAVAILABLE' : undefined
 }
 
 /** Errors wrap each other: undici puts the socket's error into `cause`, axios into `cause` too. */
