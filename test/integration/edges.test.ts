@@ -80,13 +80,40 @@ routes:
   })
 
   it('leaves nothing running when its port is taken', async (t) => {
-    const { kusto, sidecar } = await create(t)
+    const { kusto, sidecar, directory: other } = await create(t)
     const directory = await temporaryDirectory(t)
-    const yaml = `server: { listen: "127.0.0.1:${sidecar.address.port}" }`
-    await assert.rejects(runSidecar(t, { kustoUrl: kusto.url, directory, yaml }), {
+    kusto.rudeness = (operation) => (operation === 'upload' ? 503 : undefined)
+    const yaml = 'server: { listen: "127.0.0.1:0", shutdown_grace_ms: 0 }'
+    const first = await runSidecar(t, { kustoUrl: kusto.url, directory, yaml })
+    assert.equal((await post(first.url, '{"n":1}')).status, 200)
+    await first.drain()
+    kusto.rudeness = () => undefined
+
+    const taken = `server: { listen: "127.0.0.1:${sidecar.address.port}" }`
+    await assert.rejects(runSidecar(t, { kustoUrl: kusto.url, directory, yaml: taken }), {
       code: 'PROCESS_START_FAILED',
     })
+    assert.equal((await post(sidecar.url, '{"n":2}')).status, 200)
+    await waitFor('a record of the other', () => kusto.records().includes('{"n":2}'))
+    assert.ok(
+      !kusto.records().includes('{"n":1}'),
+      `the start that failed delivered; the other is in ${other}`,
+    )
+
     await runSidecar(t, { kustoUrl: kusto.url, directory })
+    await waitFor('the backlog', () => kusto.records().includes('{"n":1}'))
+  })
+
+  it('is ready when the batch that failed was given back to its sender', async (t) => {
+    const yaml = `
+journal: { enabled: false }
+write: { batch_interval_ms: 20 }
+retry: { max_attempts: 1, base_interval_ms: 10, max_interval_ms: 20 }`
+    const { kusto, sidecar } = await create(t, yaml)
+    kusto.rudeness = (operation) => (operation === 'upload' ? 500 : undefined)
+    assert.equal((await post(sidecar.url, '{"n":1}')).status, 503)
+    const response = await fetch(`${sidecar.url}/readyz`)
+    assert.equal(response.status, 200, await response.text())
   })
 
   it('keeps a record of millions of values aside instead of running out of memory', async (t) => {

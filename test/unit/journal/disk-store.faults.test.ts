@@ -100,4 +100,19 @@ describe('DiskStore under faults', () => {
     await store.close()
     assert.equal(disk.openFilesCount, 0)
   })
+
+  it('writes again what an earlier process could not sync, before it trusts it', async () => {
+    const disk = new MemoryFileSystem()
+    const { store, clock, fatal } = await startStore(disk)
+    const open = await store.open(aDestination())
+    await open.append(aFrame(['{"n":1}']))
+    disk.fail({ operation: 'sync', path: '.open' })
+    await clock.advanceAndSettle(500)
+    assert.equal(fatal.length, 1)
+
+    // The page cache still has the record, but the kernel takes it for written: a sync alone would do nothing.
+    const next = disk.kill()
+    assert.deepEqual((await recoverFrom(next)).records, ['{"n":1}'])
+    assert.deepEqual((await recoverFrom(next.crash())).records, ['{"n":1}'], 'a power cut takes nothing')
+  })
 })
