@@ -148,6 +148,7 @@ export class Lane {
       return
     }
     if (this.#context.store.isDurable) tellDone(group.slices)
+    // Without the records, which are in the batch by now.
     else
       batch.waiting.push(
         ...group.slices.map(({ request, recordCount: count }) => ({ request, recordCount: count })),

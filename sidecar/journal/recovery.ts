@@ -2,7 +2,7 @@
 import type { File, FileSystem } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
 import { crc32Of } from '../core/gzip-member.ts'
-import { SidecarError, messageOf } from '../core/errors.ts'
+import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
@@ -175,7 +175,7 @@ export async function repairFile(
   { log, metrics }: Reporting,
 ): Promise<DiskBatch | undefined> {
   metrics.journalErrors.inc({ code: 'JOURNAL_CORRUPT' })
-  const file = await owner.fileSystem.open(path, 'read').catch(() => undefined)
+  const file = await openIfThere(owner.fileSystem, path)
   if (file === undefined) {
     log.error(
       { event: 'journal.file_lost', path, code: 'JOURNAL_CORRUPT' },
@@ -202,6 +202,16 @@ export async function repairFile(
     `A journal file was damaged on the disk. ${recordCount} records in it were whole and will be delivered; the file is kept.`,
   )
   return batch
+}
+
+/** Undefined only when there is no such file: one that cannot be opened for now is not lost. */
+async function openIfThere(fileSystem: FileSystem, path: string): Promise<File | undefined> {
+  try {
+    return await fileSystem.open(path, 'read')
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Undefined when the file has no readable header or no whole frame. Leaves no half-made batch behind when it fails. */

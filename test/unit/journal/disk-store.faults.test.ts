@@ -115,4 +115,18 @@ describe('DiskStore under faults', () => {
     assert.deepEqual((await recoverFrom(next)).records, ['{"n":1}'])
     assert.deepEqual((await recoverFrom(next.crash())).records, ['{"n":1}'], 'a power cut takes nothing')
   })
+
+  it('does not give a damaged file up for lost because it cannot be opened for now', async () => {
+    const disk = new MemoryFileSystem()
+    const { store } = await startStore(disk)
+    const open = await store.open(aDestination())
+    await open.append(aFrame(['{"n":1}']))
+    const sealed = await open.seal()
+    assert.ok(sealed !== undefined)
+    disk.fail({ operation: 'open', code: 'EMFILE', path: '.batch' })
+    await assert.rejects(sealed.repair(), { code: 'EMFILE' })
+    const repaired = await sealed.repair()
+    assert.ok(repaired !== undefined)
+    assert.deepEqual(await recordsOf(repaired), ['{"n":1}'])
+  })
 })
