@@ -42,12 +42,14 @@ export class QueuedIngestion implements KustoGateway {
   constructor(options: GatewayOptions) {
     const { clock, random, metrics, log } = options
     this.#options = options
+    this.#ranking = new AccountRanking(random)
     this.#management = createManagementClient(options)
     this.#resources = new IngestionResourceCache({
       management: this.#management,
       cacheExpirationMs: options.cacheExpirationMs,
       clock,
-      onFetched: () => {
+      onFetched: ({ containers, queues }) => {
+        this.#ranking.retain(new Set([...containers, ...queues].map(({ account }) => account)))
         this.#troubles.delete('resources')
         log.info({ event: 'kusto.resources_fetched' }, 'Ingestion resources were fetched.')
       },
@@ -60,7 +62,6 @@ export class QueuedIngestion implements KustoGateway {
     this.#agent = new Agent({ connect: { timeout: 10_000 }, connections: limits.deliveriesInFlight })
     this.#storage = new StorageClient(this.#agent)
     this.#messages = createMessageBuilder(options.ingestionUrl)
-    this.#ranking = new AccountRanking(random)
   }
 
   async probe(): Promise<void> {

@@ -28,7 +28,7 @@ export type ResourceCacheOptions = {
   readonly management: ManagementClient
   readonly cacheExpirationMs: number
   readonly clock: Clock
-  readonly onFetched: () => void
+  readonly onFetched: (resources: IngestionResources) => void
   readonly onFetchFailed: (error: unknown) => void
 }
 
@@ -99,7 +99,7 @@ export class IngestionResourceCache {
       }
       this.#isRefused = false
       this.#isFetchingForRefusal = false
-      onFetched()
+      onFetched(resources)
       return resources
     } catch (error) {
       this.#lastError = error

@@ -48,4 +48,11 @@ describe('AccountRanking', () => {
     assert.deepEqual(countChoices(ranking, 300), { a: 100, b: 100, c: 100 })
     assert.equal(ranking.choose('queue', []), undefined)
   })
+
+  it('forgets an account that is no longer handed out', () => {
+    const ranking = new AccountRanking(new SeededRandom(1))
+    for (let n = 0; n < 10; n += 1) ranking.report('b', false)
+    ranking.retain(new Set(['a', 'c']))
+    assert.deepEqual(countChoices(ranking, 300), { a: 100, b: 100, c: 100 })
+  })
 })
