@@ -31,14 +31,17 @@ export class BodyReading {
   sawClosedArray = false
   /** An array was given up line by line, so that its `]` is still to come. */
   hasOpenArray = false
+  /** The last object was given up at a line break inside a string, and nothing was accepted since. */
+  isInCutString = false
   readonly #carriageReturns: Finder
   #scanBudget: number
   readonly #tails = { array: { end: -1, start: -1 }, concatenated: { end: -1, start: -1 } }
 
-  constructor(body: Buffer) {
+  /** `original` has the same length: rejected pieces are cut from it, up to `rejectedMaxCount` of them. */
+  constructor(body: Buffer, original = body, rejectedMaxCount?: number) {
     this.body = body
     this.records = new BlockBuilder(body)
-    this.rejections = new Rejections(body)
+    this.rejections = new Rejections(original, rejectedMaxCount)
     this.scanner = new StructuralScanner(body, decodeLimits.depthMax)
     this.lineFeeds = new Finder(body, LINE_FEED)
     this.memberEnds = new EndGuesser(body, '},{')
@@ -59,6 +62,7 @@ export class BodyReading {
 
   /** Takes valid JSON: as a record if it is an object. */
   accept(start: number, end: number): void {
+    this.isInCutString = false
     if (this.body[start] === OPEN_BRACE) {
       const hasLineBreaks = this.lineFeeds.next(start) < end || this.#carriageReturns.next(start) < end
       this.records.add(start, end, hasLineBreaks)

@@ -1,4 +1,5 @@
 /** The bytes that JSON and newline-delimited JSON are made of. */
+export const NUL = 0x00
 export const LINE_FEED = 0x0a
 export const CARRIAGE_RETURN = 0x0d
 export const SPACE = 0x20

@@ -12,4 +12,8 @@ export const decodeLimits = {
   scanBudgetFactor: 4,
   /** A guessed end of a record that lies further away is not worth a try. */
   guessMaxBytes: 65_536,
+  /** Encodings one after the other. A shipper uses one, and a proxy may add its own. */
+  encodingsMax: 3,
+  /** Each frame of zstd is a job of its own of about 0.1 ms. Shippers send one frame, parallel compressors one for some MB. */
+  zstdFramesMax: 10_000,
 } as const

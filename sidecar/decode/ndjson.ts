@@ -2,6 +2,7 @@ import type { BodyReading } from './body-reading.ts'
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
+  COMMA,
   OPEN_BRACE,
   OPEN_BRACKET,
   skipSeparators,
@@ -10,6 +11,7 @@ import {
 } from './bytes.ts'
 import { readArray } from './json-array.ts'
 import { decodeLimits } from './limits.ts'
+import { BYTE_ORDER_MARK_BYTES, isByteOrderMark } from './unicode.ts'
 
 /**
  * Reads a body line by line from `start` on.
@@ -58,20 +60,31 @@ function readValues(reading: BodyReading, start: number, lineEnd: number): numbe
     else if (byte === CLOSE_BRACKET && reading.hasOpenArray) {
       reading.hasOpenArray = false
       offset = first + 1
+    } else if (isByteOrderMark(body, first)) {
+      offset = first + BYTE_ORDER_MARK_BYTES
     } else {
-      readOther(reading, first, lineEnd)
-      return lineEnd + 1
+      offset = readOther(reading, first, lineEnd)
     }
   }
   return offset
 }
 
-/** What is left of a line and begins with no bracket: text, or a number or string as the whole line. */
-function readOther(reading: BodyReading, start: number, lineEnd: number): void {
-  const end = trimEnd(reading.body, start, lineEnd)
-  const problem = reading.problemOf(start, end)
-  if (problem === undefined) reading.accept(start, end)
-  else reading.rejections.addNotJson(start, end, problem)
+/**
+ * What is left of a line and begins with no bracket: text, or a number or string as the whole line. After a string that a line break
+ * cut, it is the rest of that string, and sound objects may follow it.
+ */
+function readOther(reading: BodyReading, start: number, lineEnd: number): number {
+  const { body } = reading
+  const end = trimEnd(body, start, lineEnd)
+  const valueEnd = body[end - 1] === COMMA ? trimEnd(body, start, end - 1) : end
+  const problem = reading.problemOf(start, valueEnd)
+  if (problem === undefined) {
+    reading.accept(start, valueEnd)
+    return lineEnd + 1
+  }
+  const tail = reading.isInCutString ? reading.cleanTail(start, lineEnd, 'concatenated') : -1
+  reading.rejections.addNotJson(start, tail > start ? tail : end, problem)
+  return tail > start ? tail : lineEnd + 1
 }
 
 function readObject(reading: BodyReading, start: number, lineEnd: number): number {
@@ -84,6 +97,7 @@ function readObject(reading: BodyReading, start: number, lineEnd: number): numbe
   const end = scanner.scanValue(start, reading.scanLimit(lineEnd))
   if (end < 0) {
     reading.chargeScan(lineEnd)
+    reading.isInCutString = scanner.stoppedAtLineBreak
     return recover(reading, start, lineEnd, scanner.problem)
   }
   if (end < lineEnd && !mayFollow(reading, end, lineEnd)) {
@@ -115,7 +129,7 @@ function recover(reading: BodyReading, start: number, lineEnd: number, problem: 
   return end
 }
 
-/** An object may be followed by another value or by a separator. Else it is more likely a fragment of a damaged record. */
+/** An object may be followed by another value, a separator or, in files put together, a byte order mark. Else it is more likely a fragment of a damaged record. */
 function mayFollow(reading: BodyReading, end: number, lineEnd: number): boolean {
   const next = skipSeparators(reading.body, end, lineEnd)
   const byte = reading.body[next]
@@ -123,6 +137,7 @@ function mayFollow(reading: BodyReading, end: number, lineEnd: number): boolean 
     next === lineEnd ||
     byte === OPEN_BRACE ||
     byte === OPEN_BRACKET ||
-    (byte === CLOSE_BRACKET && reading.hasOpenArray)
+    (byte === CLOSE_BRACKET && reading.hasOpenArray) ||
+    isByteOrderMark(reading.body, next)
   )
 }

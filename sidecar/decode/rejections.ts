@@ -7,16 +7,18 @@ export class Rejections {
   readonly list: RejectedRecord[] = []
   readonly #body: Buffer
   readonly #lineFeeds: Finder
+  readonly #maxCount: number
   #line = 1
   #lineOffset = 0
 
-  constructor(body: Buffer) {
+  constructor(body: Buffer, maxCount: number = decodeLimits.rejectedMaxCount) {
+    this.#maxCount = maxCount
     this.#body = body
     this.#lineFeeds = new Finder(body, LINE_FEED)
   }
 
   get isFull(): boolean {
-    return this.list.length >= decodeLimits.rejectedMaxCount
+    return this.list.length >= this.#maxCount
   }
 
   /** `problem` is the end of a sentence. */

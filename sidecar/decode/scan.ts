@@ -17,6 +17,8 @@ const OPENER = 2
 const CLOSER = 3
 const SEPARATOR = 4
 
+const CUT_STRING = 'a string holds a line break'
+
 /** What each byte means outside a string. */
 const kinds = new Uint8Array(256)
 kinds[QUOTE] = STRING
@@ -41,6 +43,8 @@ export class StructuralScanner {
   stoppedAt = 0
   /** Why the last scan gave up, as the end of a sentence. */
   problem = ''
+  /** Whether it was at a line break inside a string. */
+  stoppedAtLineBreak = false
   readonly #body: Buffer
   readonly #depthMax: number
   /** The closing bracket that each open level waits for. */
@@ -108,7 +112,7 @@ export class StructuralScanner {
       else if (byte === QUOTE) return offset + 1
       else if (byte === BACKSLASH && (mayHoldLineFeed || body[offset + 1] !== LINE_FEED)) offset += 2
       else if (mayHoldLineFeed) offset += 1
-      else return this.#giveUp(offset, 'a string holds a line break')
+      else return this.#giveUp(offset, CUT_STRING)
     }
     return this.#giveUp(limit, 'a string has no end')
   }
@@ -133,6 +137,7 @@ export class StructuralScanner {
   #giveUp(offset: number, problem: string): -1 {
     this.stoppedAt = offset
     this.problem = problem
+    this.stoppedAtLineBreak = problem === CUT_STRING
     return -1
   }
 }

@@ -4,13 +4,10 @@ import { OPEN_BRACE, OPEN_BRACKET } from './bytes.ts'
 
 /** First bytes of formats that are sent by mistake, or without their header. */
 const knownStarts: readonly { readonly bytes: readonly number[]; readonly is: string }[] = [
-  { bytes: [0x1f, 0x8b], is: 'gzip; was the Content-Encoding header lost?' },
-  { bytes: [0x28, 0xb5, 0x2f, 0xfd], is: 'zstd; was the Content-Encoding header lost?' },
-  { bytes: [0xff, 0xfe], is: 'UTF-16; records must be UTF-8' },
-  { bytes: [0xfe, 0xff], is: 'UTF-16; records must be UTF-8' },
-  { bytes: [0x92], is: 'msgpack; use a JSON format in the shipper' },
-  { bytes: [0xdc], is: 'msgpack; use a JSON format in the shipper' },
-  { bytes: [0xdd], is: 'msgpack; use a JSON format in the shipper' },
+  { bytes: [0x1f, 0x8b], is: 'gzip; is it compressed more often than Content-Encoding says?' },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], is: 'zstd; is it compressed more often than Content-Encoding says?' },
+  { bytes: [0xff, 0xfe], is: 'UTF-16, but is not valid' },
+  { bytes: [0xfe, 0xff], is: 'UTF-16, but is not valid' },
 ]
 
 /** The error for a body without a record: what was seen and where, never what it says. */

@@ -31,6 +31,9 @@ describe('decode keeps its work in proportion to the body', () => {
     'lost quotes in an array': `[${fill('{"a":"x},{"b":1},')}1]`,
     'an array whose only boundary of the usual form is its last': `[${fill('{"a":1},\n')}{"a":1},{}]`,
     'objects whose only boundary of the usual form is the last': `${fill('{"a":1} ')}}{`,
+    'text that goes on after a cut string': `{"a":"\n${fill('x} {\n')}`,
+    'lines that look like bad objects': fill('{"a":{"b":nan}}{"c":[}\n'),
+    NULs: `${fill('\0}')}{`,
     'carriage returns': `${fill('{}\r')}{}`,
     whitespace: `${fill(' \n')}{`,
     commas: fill(','),
@@ -43,6 +46,7 @@ describe('decode keeps its work in proportion to the body', () => {
       } catch (error) {
         assert.equal((error as { code?: string }).code, 'DECODE_UNREADABLE')
       }
+      decodeText(body, { records: { wrapText: 'always' } })
       const elapsedMs = performance.now() - startMs
       assert.ok(elapsedMs < DEADLINE_MS, `${elapsedMs.toFixed(0)} ms for ${body.length} bytes`)
     })

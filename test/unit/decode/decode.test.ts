@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import { describe, it } from 'node:test'
-import { decode } from '../../../sidecar/decode/decode.ts'
+import type { RecordBlock } from '../../../sidecar/core/record-block.ts'
+import { decodeBody } from '../../helpers/decoding.ts'
 import { recordsOf, textsOf } from '../../helpers/records.ts'
 import { readWireRequest } from '../../helpers/wire.ts'
 
 const read = (body: string | Buffer) => {
-  const { block, rejected } = decode(Buffer.from(body))
+  const { block, rejected } = decodeBody(Buffer.from(body))
   return {
     records: textsOf(block),
     rejected: rejected.map(({ bytes }) => bytes.toString()),
@@ -85,13 +86,13 @@ describe('decode keeps the bytes', () => {
       Buffer.from('her"}'),
     ])
     for (const body of [record, Buffer.concat([Buffer.from('['), record, Buffer.from(']')])]) {
-      assert.deepEqual(recordsOf(decode(body).block), [record])
+      assert.deepEqual(recordsOf(decodeBody(body).block), [record])
     }
   })
 
   it('without copying lines that already have the form of a block', () => {
     const body = Buffer.from(`\n ${a}\n${b}\n${c}\n\n`)
-    const { bytes } = decode(body).block
+    const { bytes } = decodeBody(body).block
     assert.equal(bytes.buffer, body.buffer)
     assert.equal(bytes.byteOffset, body.byteOffset + 2)
     assert.equal(bytes.toString(), `${a}\n${b}\n${c}\n`)
@@ -100,7 +101,7 @@ describe('decode keeps the bytes', () => {
   it('and never changes the body', () => {
     for (const body of [`[${a},${b}]`, `${a}\r\n${b}`, pretty, `[${a},nan]`]) {
       const buffer = Buffer.from(body)
-      decode(buffer)
+      decodeBody(buffer)
       assert.equal(buffer.toString(), body)
     }
   })
@@ -138,21 +139,63 @@ describe('decode of what Fluent Bit 5.1.1 sends', () => {
 
   it('says what it seems to be when nothing can be read', () => {
     const gzip = readWireRequest('json-lines.gzip.basic-auth').body
-    assert.throws(() => decode(gzip), {
+    assert.throws(() => decodeBody(gzip), {
       code: 'DECODE_UNREADABLE',
       message: /begins at byte 0 with what looks like gzip/,
     })
-    const msgpack = gunzipSync(readWireRequest('kubernetes-record.msgpack.gzip').body)
-    assert.throws(() => decode(msgpack), { code: 'DECODE_UNREADABLE', message: /looks like msgpack/ })
     const zstd = readWireRequest('json-stream.zstd').body
-    assert.throws(() => decode(zstd), { code: 'DECODE_UNREADABLE', message: /looks like zstd/ })
+    assert.throws(() => decodeBody(zstd), { code: 'DECODE_UNREADABLE', message: /looks like zstd/ })
+    const utf16 = Buffer.from([0xff, 0xfe, 0x00, 0xd8])
+    assert.throws(() => decodeBody(utf16), { code: 'DECODE_UNREADABLE', message: /looks like UTF-16/ })
   })
 })
 
+describe('decode chooses the reader', () => {
+  const jsonLine = Buffer.from('{"a":1}\n')
+
+  it('of msgpack by the content, whatever the Content-Type', () => {
+    const body = gunzipSync(readWireRequest('kubernetes-record.msgpack.gzip').body)
+    for (const contentType of [undefined, 'application/json', 'text/plain', 'application/msgpack']) {
+      const [record = ''] = textsOf(decodeBody(body, { contentType, records: { dateKey: 'when' } }).block)
+      assert.match(record, /^\{"when":"\d{4}-/)
+    }
+  })
+
+  it('of OTLP by the path', () => {
+    const { body } = readWireRequest('opentelemetry-logs.protobuf')
+    const { block, rejected } = decodeBody(body, { isOtlp: true, contentType: 'application/x-protobuf' })
+    assert.ok(block.ends.length > 0)
+    assert.deepEqual(rejected, [])
+    assert.throws(() => decodeBody(body), { code: 'DECODE_UNREADABLE' })
+  })
+
+  it('of JSON for lines of JSON, also on the path of OTLP, as dead letters of its records come back', () => {
+    for (const type of [
+      'application/x-ndjson',
+      'application/ndjson; charset=utf-8',
+      'Application/JsonLines',
+      'application/jsonl',
+    ]) {
+      const { block } = decodeBody(jsonLine, { isOtlp: true, contentType: type })
+      assert.deepEqual(textsOf(block), ['{"a":1}'])
+    }
+    for (const type of ['application/json', 'application/x-ndjsonx', 'text/plain'])
+      assert.notDeepEqual(textsOf(decodeOrNothing(jsonLine, type)), ['{"a":1}'])
+  })
+
+  function decodeOrNothing(body: Buffer, contentType: string): RecordBlock {
+    try {
+      return decodeBody(body, { isOtlp: true, contentType }).block
+    } catch {
+      return { bytes: Buffer.alloc(0), ends: new Uint32Array() }
+    }
+  }
+})
+
 describe('decode throws', () => {
-  for (const body of ['', ' ', '\n\r\n\t ', '\uFEFF', '\uFEFF\n']) {
+  for (const body of ['\0', '\n\0\0', '\r', '', ' ', '\n\r\n\t ', '\uFEFF', '\uFEFF\n']) {
     it(`DECODE_EMPTY for ${JSON.stringify(body)}`, () => {
-      assert.throws(() => decode(Buffer.from(body)), { code: 'DECODE_EMPTY' })
+      assert.throws(() => decodeBody(Buffer.from(body)), { code: 'DECODE_EMPTY' })
     })
   }
 
@@ -178,7 +221,7 @@ describe('decode throws', () => {
   for (const [body, message] of unreadable) {
     it(`DECODE_UNREADABLE for ${JSON.stringify(body)}, without its content`, () => {
       assert.throws(
-        () => decode(Buffer.from(body)),
+        () => decodeBody(Buffer.from(body)),
         (error: Error) => {
           assert.equal((error as Error & { code: string }).code, 'DECODE_UNREADABLE')
           assert.match(error.message, message)

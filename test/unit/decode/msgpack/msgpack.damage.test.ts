@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { outputLimitFor } from '../../../../sidecar/decode/json-writer.ts'
+import { decodeLimits } from '../../../../sidecar/decode/limits.ts'
+import { decodeMsgpack } from '../../../../sidecar/decode/msgpack/msgpack.ts'
+import { EventTime, fluentEvent, groupStart, msgpackOf } from '../../../helpers/fluent-events.ts'
+import { textsOf } from '../../../helpers/records.ts'
+
+const good = (id: number) => fluentEvent({ id })
+const hex = (text: string) => Buffer.from(text, 'hex')
+
+function decodeParts(...parts: readonly Buffer[]): { ids: unknown[]; rejected: Buffer[]; reasons: string[] } {
+  const { block, rejected } = decodeMsgpack(Buffer.concat(parts), 'date')
+  for (const { code } of rejected) assert.equal(code, 'DECODE_NOT_MSGPACK')
+  return {
+    ids: textsOf(block).map((text) => (JSON.parse(text) as { id: unknown }).id),
+    rejected: rejected.map(({ bytes }) => bytes),
+    reasons: rejected.map(({ reason }) => reason),
+  }
+}
+
+const isUnreadable = { name: 'SidecarError', code: 'DECODE_UNREADABLE' }
+
+describe('decodeMsgpack rejects a value that is no event and keeps its neighbours:', () => {
+  const values: Record<string, Buffer> = {
+    'a lone map': msgpackOf({ secret: 1 }),
+    'a lone string': msgpackOf('secret'),
+    'an array of one': msgpackOf([0]),
+    'an array of three': msgpackOf([0, {}, {}]),
+    'a forward message': msgpackOf(['secret', [[0, {}]]]),
+    'a header of one': msgpackOf([[0], {}]),
+    'metadata that is no map': msgpackOf([[0, 'secret'], {}]),
+    'a time that is no time': msgpackOf([null, {}]),
+    'a negative time': msgpackOf([-3, {}]),
+    'a time of NaN': msgpackOf([Number.NaN, {}]),
+    'a time after the year 9999': msgpackOf([253_402_300_800, {}]),
+    'a time in milliseconds': msgpackOf([1_795_323_600_123, {}]),
+    'an extension of another type': hex('92d701000000000000000080'),
+    'an extension of another size': hex('92d6000000000080'),
+    'a second of more than a second': msgpackOf([new EventTime(1, 1_000_000_000), {}]),
+    'a time of -1 with nanoseconds': msgpackOf([new EventTime(0xff_ff_ff_ff, 1), {}]),
+    'a group whose attributes are no map': fluentEvent('secret', {}, groupStart),
+    'a record that is too deep': Buffer.concat([hex('920081a161'), Buffer.alloc(513, 0x91), hex('c0')]),
+    'a record that is deeper than any stack': Buffer.concat([
+      hex('920081a161'),
+      Buffer.alloc(100_000, 0x91),
+      hex('c0'),
+    ]),
+    'keys in keys': hex('9200818191010203'),
+  }
+  for (const [name, bytes] of Object.entries(values)) {
+    it(name, () => {
+      const { ids, rejected, reasons } = decodeParts(good(1), bytes, good(2))
+      assert.deepEqual(ids, [1, 2])
+      assert.deepEqual(rejected, [bytes])
+      assert.match(
+        reasons[0] ?? '',
+        new RegExp(`^The msgpack value at byte ${good(1).length} is no event of Fluent Bit: .*[.]$`),
+      )
+      assert.doesNotMatch(reasons[0] ?? '', /secret/)
+    })
+  }
+
+  it('and reads nested values and keys after them as if nothing had been', () => {
+    const nestedKey = hex('92008191a161c0')
+    const { block } = decodeMsgpack(
+      Buffer.concat([...Object.values(values), nestedKey, ...Object.values(values), nestedKey]),
+      'date',
+    )
+    assert.deepEqual(
+      textsOf(block),
+      Array(2).fill('{"date":"1970-01-01T00:00:00.0000000Z","[\\"a\\"]":null}'),
+    )
+  })
+
+  it('takes the deepest that it allows', () => {
+    const { rejected } = decodeParts(Buffer.concat([hex('920081a161'), Buffer.alloc(512, 0x91), hex('c0')]))
+    assert.deepEqual(rejected, [])
+  })
+})
+
+describe('decodeMsgpack keeps the events before what cannot be told apart:', () => {
+  const tails: Record<string, Buffer> = {
+    'an event that is cut off': good(2).subarray(0, -1),
+    'a byte that msgpack never uses': Buffer.concat([hex('c1'), good(2)]),
+    'one inside an event': Buffer.concat([hex('920081a161c1'), good(2)]),
+    'a map of four billion pairs': hex('9200dfffffffff'),
+    'an array of four billion': hex('ddffffffff'),
+    'a string of four gigabytes': hex('920081a161dbffffffff61'),
+    'binary of four gigabytes': hex('9200c6ffffffff'),
+    'an extension of four gigabytes': hex('9200c9ffffffff00'),
+    'a length without its bytes': hex('9200da00'),
+    'an extension without a type': hex('9200d4'),
+    'nested arrays that each promise much': Buffer.concat([hex('9200'), Buffer.alloc(60_000, 0xdc)]),
+  }
+  for (const [name, tail] of Object.entries(tails)) {
+    it(name, () => {
+      const { ids, rejected, reasons } = decodeParts(good(1), tail)
+      assert.deepEqual(ids, [1])
+      assert.deepEqual(rejected, [tail])
+      assert.match(
+        reasons[0] ?? '',
+        new RegExp(`^From byte ${good(1).length} on, the body cannot be read as msgpack: .*[.]$`),
+      )
+    })
+  }
+})
+
+describe('decodeMsgpack', () => {
+  it('refuses a body without any event', () => {
+    for (const bytes of [hex('80'), hex('c1'), hex('92'), msgpackOf([1, 2, 3]), Buffer.from('text')])
+      assert.throws(() => decodeMsgpack(bytes, 'date'), isUnreadable)
+    assert.throws(() => decodeMsgpack(Buffer.alloc(0), 'date'), { code: 'DECODE_EMPTY' })
+  })
+
+  it('keeps what is bad beside a group marker', () => {
+    const { rejected } = decodeParts(fluentEvent({}, {}, groupStart), hex('80'))
+    assert.deepEqual(rejected, [hex('80')])
+  })
+
+  it('keeps everything after too many bad values aside in one piece', () => {
+    const bad = Buffer.alloc(decodeLimits.rejectedMaxCount, 0xc0)
+    const { ids, rejected, reasons } = decodeParts(good(1), bad, good(2), good(3))
+    assert.deepEqual(ids, [1])
+    assert.deepEqual(rejected.at(-1), Buffer.concat([good(2), good(3)]))
+    assert.match(
+      reasons.at(-1) ?? '',
+      /^100000 values of this body are bad; from byte 1000\d\d on it was not decoded\.$/,
+    )
+  })
+
+  it('stops when a large group would be repeated too often, and keeps the rest as a body with the group', () => {
+    const group = fluentEvent({ large: 'x'.repeat(1_000_000) }, {}, groupStart)
+    const events = Array.from({ length: 100 }, (_, id) => good(id))
+    const body = Buffer.concat([good(-1), group, ...events])
+    const first = decodeMsgpack(body, 'date')
+    assert.ok(first.block.bytes.length <= outputLimitFor(body.length))
+    assert.equal(first.rejected.length, 1)
+    const second = decodeMsgpack(first.rejected[0]?.bytes ?? Buffer.alloc(0), 'date')
+    assert.deepEqual(second.rejected, [])
+    const [texts, others] = [textsOf(first.block), textsOf(second.block)]
+    assert.equal(texts.length, 64)
+    assert.equal(texts.length + others.length, 101)
+    assert.match(
+      others[0] ?? '',
+      /^\{"date":"[^"]+","__internal__":\{"group_attributes":\{"large":"x+"\},"log_metadata":\{\}\},"id":63\}$/,
+    )
+  })
+})
