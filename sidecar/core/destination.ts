@@ -1,3 +1,5 @@
+import type { RecordSettings } from './record-settings.ts'
+
 /** Database, table and the ingestion properties that every record of a batch shares. */
 export type Destination = {
   readonly database: string
@@ -34,6 +36,8 @@ export type Target = {
   readonly destination: Destination
   readonly limits: SealLimits
   readonly guarantee: DeliveryGuarantee
+  /** What is done to records on the way; batches do not depend on it. */
+  readonly records: RecordSettings
 }
 
 /** Equal for two targets whose records may share a batch. */

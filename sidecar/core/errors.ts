@@ -42,13 +42,27 @@ export const errorCatalog = {
     summary: 'The client went away in the middle of the body.',
   },
   HTTP_BODY_STALLED: { disposition: 'retry', httpStatus: 408, summary: 'Nothing more of the body came.' },
+  HTTP_UNAUTHORIZED: {
+    disposition: 'reject',
+    httpStatus: 401,
+    summary: 'The credential is missing or wrong, and server.auth.on_refused is 401.',
+  },
+  HTTP_UNAUTHORIZED_HELD: {
+    disposition: 'retry',
+    httpStatus: 503,
+    summary: 'The credential is missing or wrong, and server.auth.on_refused is 503.',
+  },
   HTTP_NOT_FOUND: { disposition: 'reject', httpStatus: 404, summary: 'No such path.' },
   HTTP_METHOD_UNSUPPORTED: {
     disposition: 'reject',
     httpStatus: 405,
     summary: 'No such method on this path.',
   },
-  HTTP_OVERLOADED: { disposition: 'retry', httpStatus: 503, summary: 'server.max_in_flight_mb is in use.' },
+  HTTP_OVERLOADED: {
+    disposition: 'retry',
+    httpStatus: 503,
+    summary: 'server.max_in_flight_mb or server.max_in_flight_requests is in use.',
+  },
   HTTP_DRAINING: { disposition: 'retry', httpStatus: 503, summary: 'The sidecar is shutting down.' },
   HTTP_REPLY_TIMEOUT: {
     disposition: 'retry',
@@ -65,11 +79,37 @@ export const errorCatalog = {
   DECODE_NOT_JSON: { disposition: 'dead-letter', summary: 'A record is not valid JSON.' },
   DECODE_NOT_AN_OBJECT: { disposition: 'dead-letter', summary: 'A record is JSON, but not an object.' },
 
+  DECODE_NOT_MSGPACK: { disposition: 'dead-letter', summary: 'A part of a msgpack body is no record.' },
+  DECODE_NOT_OTLP: { disposition: 'dead-letter', summary: 'A part of an OTLP body is no log record.' },
+  RECORD_VALUE_TOO_LARGE: {
+    disposition: 'dead-letter',
+    summary: 'Kusto would store only a part of a value of the record.',
+  },
+
+  SHAPE_TOO_LARGE: {
+    disposition: 'dead-letter',
+    summary: 'Tag and added fields would make many times the size of a body.',
+  },
+
   ROUTE_NOT_FOUND: { disposition: 'reject', httpStatus: 404, summary: 'No route for this path.' },
   ROUTE_NAME_INVALID: {
     disposition: 'reject',
     httpStatus: 400,
     summary: 'A database or table name breaks the rules of Kusto.',
+  },
+  ROUTE_NOT_ALLOWED: {
+    disposition: 'reject',
+    httpStatus: 404,
+    summary: 'The database or table is not in the list of those allowed.',
+  },
+  ROUTE_VALUE_MISSING: {
+    disposition: 'reject',
+    httpStatus: 400,
+    summary: 'The tag or record lacks what the name of the destination is made of.',
+  },
+  ROUTE_TOO_MANY_IN_BODY: {
+    disposition: 'dead-letter',
+    summary: 'The records of one body name more destinations than can be open at once.',
   },
   ROUTE_TOO_MANY_DESTINATIONS: {
     disposition: 'retry',
@@ -103,7 +143,16 @@ export const errorCatalog = {
     httpStatus: 503,
     summary: 'The dead-letter directory holds dead_letter.max_disk_mb.',
   },
-  DEAD_LETTER_UNREADABLE: { disposition: 'fatal', summary: 'A dead-letter file is damaged.' },
+  ADMIN_REQUEST_INVALID: {
+    disposition: 'reject',
+    httpStatus: 400,
+    summary: 'A command of an operator has a mistake, or cannot run now.',
+  },
+  ADMIN_FAILED: {
+    disposition: 'fatal',
+    summary: 'The running sidecar could not do what a command asked for.',
+  },
+  DEAD_LETTER_UNREADABLE: { disposition: 'fatal', summary: 'The dead letters cannot be read.' },
   DEAD_LETTER_WRITE_FAILED: {
     disposition: 'retry',
     httpStatus: 503,

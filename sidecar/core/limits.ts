@@ -24,6 +24,8 @@ export const limits = {
   overloadHoldMs: 1_000,
   /** A connection that Vector keeps idle for 90 s must not be closed by us first. */
   keepAliveTimeoutMs: 120_000,
+  /** A body over `server.max_body_mb`, but not over this many times as much, is read and kept as a dead letter. */
+  bodyKeptFactor: 2,
   /** A body of which nothing comes for so long is given up, since it holds its share of the memory. */
   bodyStallMs: 15_000,
   /** Time for a slow client to send a whole body. */

@@ -3,8 +3,10 @@
  * stage the implementations it needs. Everything that a simulation must control (time, disk, chance, Kusto) is here too.
  */
 import type { Destination, Target } from './destination.ts'
-import type { ErrorCode } from './errors.ts'
+import type { ErrorCode, SidecarError } from './errors.ts'
 import type { RecordBlock } from './record-block.ts'
+import type { RecordSettings } from './record-settings.ts'
+import type { RequestHead } from './request-head.ts'
 
 export interface Clock {
   /** Milliseconds since 1970, may jump. */
@@ -136,12 +138,20 @@ export interface KustoGateway {
   close(): Promise<void>
 }
 
+/** Where a dead letter comes from, and so how it can be taken in again. */
+export type LetterOrigin =
+  /** A body as it came, or one record of it; `head` describes these bytes. */
+  | { readonly kind: 'request'; readonly head: RequestHead }
+  /** A record of a batch, in the shape that Kusto was to get. */
+  | { readonly kind: 'batch'; readonly destination: Destination }
+
 /** A record or body that is kept aside, with why. */
 export type DeadLetter = {
   readonly code: ErrorCode
   readonly reason: string
   /** Where it was to go, as far as known: `database.table` or the path of the request. */
   readonly destination: string
+  readonly origin: LetterOrigin
   /** The original bytes. */
   readonly bytes: Buffer
 }
@@ -153,26 +163,53 @@ export interface DeadLetterSink {
 
 /** A record that could not be taken, while its neighbours could. */
 export type RejectedRecord = {
-  readonly code: 'DECODE_NOT_JSON' | 'DECODE_NOT_AN_OBJECT'
+  readonly code: ErrorCode
   readonly reason: string
+  /** The bytes of this record alone, in the format of the body. */
   readonly bytes: Buffer
 }
 
 export type Decoded = { readonly block: RecordBlock; readonly rejected: readonly RejectedRecord[] }
 
+export type DecodeOptions = {
+  /** The Content-Type header as it came. A hint only: content decides wherever it can. */
+  readonly contentType: string | undefined
+  /** The path is one of OTLP over HTTP (`.../v1/logs`). */
+  readonly isOtlp: boolean
+  /** How text, dates and the like are to be read. */
+  readonly records: RecordSettings
+}
+
 /** Turns an uncompressed body into records. Throws SidecarError DECODE_EMPTY or DECODE_UNREADABLE. */
-export type Decode = (body: Buffer) => Decoded
+export type Decode = (body: Buffer, options: DecodeOptions) => Decoded
 
 /** Undoes a Content-Encoding, never producing more than `maxBytes`. */
 export type Decompress = (body: Buffer, encoding: string | undefined, maxBytes: number) => Promise<Buffer>
 
-export interface Router {
-  /**
-   * Chooses the target for a request path, without its query. Throws SidecarError ROUTE_NOT_FOUND, ROUTE_NAME_INVALID or
-   * ROUTE_TOO_MANY_DESTINATIONS.
-   */
-  route(path: string): Target
+/** The records of a block by where they go. Every record of the block is in exactly one part, in its order. */
+export type Division = {
+  readonly routed: readonly { readonly target: Target; readonly block: RecordBlock }[]
+  /** Records without a destination, with a SidecarError that says why. */
+  readonly unrouted: readonly { readonly block: RecordBlock; readonly why: SidecarError }[]
 }
+
+/** What path and tag of a request decide. */
+export interface RoutePlan {
+  /** The settings for reading a body, before it has records: those of the route that takes records without fields. */
+  readonly records: RecordSettings
+  /** Chooses for each record. Never throws. When no field has a say, this is one step for the whole block. */
+  divide(block: RecordBlock): Division
+}
+
+export interface Router {
+  /** Never throws: a request without a destination has a plan that leaves all records unrouted. */
+  plan(head: RequestHead): RoutePlan
+  /** How records that are already shaped for this destination are written: by the limits of its route. */
+  targetFor(destination: Destination): Target
+}
+
+/** Brings records into the shape that their target wants. */
+export type Shape = (block: RecordBlock, settings: RecordSettings, head: RequestHead) => Decoded
 
 /** Brings a sealed batch to its end. */
 export interface Deliver {

@@ -14,6 +14,15 @@ export function recordCount(block: RecordBlock): number {
   return block.ends.length
 }
 
+/** Each record without its newline, as a view. */
+export function* recordsOf(block: RecordBlock): Generator<Buffer> {
+  let start = 0
+  for (const end of block.ends) {
+    yield block.bytes.subarray(start, end - 1)
+    start = end
+  }
+}
+
 /**
  * As many records from record `first` on as fit into both limits; perhaps none. Nothing is copied, and the work does not grow with
  * the block, so that a block of a million records can be cut into thousands of slices.

@@ -17,6 +17,11 @@ export function segmentsOf(path: string): Segment[] {
   return parts.map(decode)
 }
 
+/** Equal for paths that differ only in how they are escaped. */
+export function pathKey(segments: readonly Segment[]): string {
+  return JSON.stringify(segments.map((segment) => (segment.isMalformed ? null : segment.text)))
+}
+
 function decode(part: string): Segment {
   if (!part.includes('%')) return { text: part, isMalformed: false }
   try {

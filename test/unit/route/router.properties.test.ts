@@ -4,18 +4,15 @@ import * as fc from 'fast-check'
 import type { Target } from '../../../sidecar/core/destination.ts'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
 import type { Router } from '../../../sidecar/core/ports.ts'
-import { aRouter } from './fixtures.ts'
+import { aRouter, outcomeOf as recordOutcomeOf, targetOf } from './fixtures.ts'
 
 type Outcome = Target | { readonly code: string; readonly message: string }
 
 function outcomeOf(router: Router, path: string): Outcome {
-  try {
-    return router.route(path)
-  } catch (error) {
-    assert(error instanceof SidecarError, String(error))
-    assert(['ROUTE_NOT_FOUND', 'ROUTE_NAME_INVALID'].includes(error.code), error.code)
-    return { code: error.code, message: error.message }
-  }
+  const outcome = recordOutcomeOf(router, path)
+  if (!(outcome instanceof SidecarError)) return outcome
+  assert(['ROUTE_NOT_FOUND', 'ROUTE_NAME_INVALID'].includes(outcome.code), outcome.code)
+  return { code: outcome.code, message: outcome.message }
 }
 
 const piece = fc.oneof(
@@ -79,7 +76,7 @@ describe('the router, for any path', () => {
       fc.property(name, name, fc.boolean(), (database, table, hasSlash) => {
         for (const escape of [encodeURIComponent, escapeAll]) {
           const path = `/ingest/${escape(database)}/${escape(table)}${hasSlash ? '/' : ''}`
-          const { destination } = aRouter({ routes: [] }).route(path)
+          const { destination } = targetOf(aRouter({ routes: [] }), path)
           assert.deepEqual([destination.database, destination.table], [database, table])
         }
       }),

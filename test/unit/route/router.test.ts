@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { targetKey } from '../../../sidecar/core/destination.ts'
-import { SidecarError } from '../../../sidecar/core/errors.ts'
-import { aRouter, write } from './fixtures.ts'
+import { someRecordSettings } from '../../helpers/batches.ts'
+import { aRoute, aRouter, refusalOf, targetOf } from './fixtures.ts'
 
-function refusal(path: string, router = aRouter()): { code: string; message: string } {
-  try {
-    router.route(path)
-  } catch (error) {
-    assert(error instanceof SidecarError)
-    return { code: error.code, message: error.message }
-  }
-  return assert.fail('the path has a target')
-}
+const refusal = (path: string, router = aRouter()) => refusalOf(router, path)
 
 describe('createRouter', () => {
   it('sends a path of database and table there, with the common write options', () => {
-    assert.deepEqual(aRouter().route('/ingest/Logs/My%20Table'), {
+    assert.deepEqual(targetOf(aRouter(), '/ingest/Logs/My%20Table'), {
       destination: {
         database: 'Logs',
         table: 'My Table',
@@ -26,11 +18,12 @@ describe('createRouter', () => {
       },
       limits: { batchIntervalMs: 30_000, batchSize: 1_000, maxRawBytes: 300_000_000 },
       guarantee: 'at_least_once',
+      records: someRecordSettings(),
     })
   })
 
   it('sends the path of a route to its target, with the write options of the route', () => {
-    assert.deepEqual(aRouter().route('/ingest/nginx'), {
+    assert.deepEqual(targetOf(aRouter(), '/ingest/nginx'), {
       destination: {
         database: 'Web',
         table: 'Nginx',
@@ -41,17 +34,18 @@ describe('createRouter', () => {
       },
       limits: { batchIntervalMs: 1, batchSize: 2, maxRawBytes: 3 },
       guarantee: 'none',
+      records: someRecordSettings(),
     })
   })
 
   it('prefers a route to the database and table that its path could also mean', () => {
-    assert.equal(aRouter().route('/ingest/Logs/Special').destination.table, 'Elsewhere')
+    assert.equal(targetOf(aRouter(), '/ingest/Logs/Special').destination.table, 'Elsewhere')
   })
 
   it('sends / to the default destination, and to a route for / first', () => {
-    assert.equal(aRouter().route('/').destination.table, 'Raw')
-    const routes = [{ path: '/', database: 'd', table: 'Root', write }]
-    assert.equal(aRouter({ routes }).route('/').destination.table, 'Root')
+    assert.equal(targetOf(aRouter(), '/').destination.table, 'Raw')
+    const routes = [aRoute({ path: '/', table: 'Root' })]
+    assert.equal(targetOf(aRouter({ routes }), '/').destination.table, 'Root')
   })
 
   for (const [path, same] of [
@@ -63,35 +57,35 @@ describe('createRouter', () => {
   ] as const) {
     it(`treats ${path} as ${same}`, () => {
       const router = aRouter()
-      assert.equal(targetKey(router.route(path)), targetKey(router.route(same)))
+      assert.equal(targetKey(targetOf(router, path)), targetKey(targetOf(router, same)))
     })
   }
 
   it('gives the identical target for the same path', () => {
     const router = aRouter()
     for (const path of ['/', '/ingest/nginx', '/ingest/Logs/T'])
-      assert.equal(router.route(path), router.route(path))
+      assert.equal(targetOf(router, path), targetOf(router, path))
   })
 
-  it('forgets the path that was not used for the longest time, and finds an equal target again', () => {
+  it('keeps the path that is in use, forgets others, and finds an equal target again', () => {
     const router = aRouter({ maxOpenDestinations: 2 })
-    const first = router.route('/ingest/Logs/A')
-    const second = router.route('/ingest/Logs/B')
-    router.route('/ingest/Logs/A')
-    router.route('/ingest/Logs/C')
-
-    assert.equal(router.route('/ingest/Logs/A'), first)
-    assert.notEqual(router.route('/ingest/Logs/B'), second)
-    assert.deepEqual(router.route('/ingest/Logs/B'), second)
+    const used = targetOf(router, '/ingest/Logs/A')
+    const forgotten = targetOf(router, '/ingest/Logs/B')
+    for (const table of ['C', 'D']) {
+      assert.equal(targetOf(router, '/ingest/Logs/A'), used)
+      targetOf(router, `/ingest/Logs/${table}`)
+    }
+    assert.notEqual(targetOf(router, '/ingest/Logs/B'), forgotten)
+    assert.deepEqual(targetOf(router, '/ingest/Logs/B'), forgotten)
   })
 
   it('remembers a bounded number of characters', () => {
     const router = aRouter({ maxOpenDestinations: 1_000_000 })
     const path = (index: number) => `/ingest/Logs/${index}${'x'.repeat(1_000)}`
-    const first = router.route(path(0))
-    for (let index = 1; index < 1_000; index += 1) router.route(path(index))
+    const first = targetOf(router, path(0))
+    for (let index = 1; index < 1_000; index += 1) targetOf(router, path(index))
 
-    assert.notEqual(router.route(path(0)), first)
+    assert.notEqual(targetOf(router, path(0)), first)
   })
 })
 
@@ -132,8 +126,8 @@ describe('createRouter refusals', () => {
   }
 
   it('does not take a malformed path for a well-formed one that reads the same', () => {
-    const router = aRouter({ routes: [{ path: '/ingest/%25ZZ', database: 'd', table: 't', write }] })
-    assert.equal(router.route('/ingest/%25ZZ').destination.table, 't')
+    const router = aRouter({ routes: [aRoute({ path: '/ingest/%25ZZ', table: 't' })] })
+    assert.equal(targetOf(router, '/ingest/%25ZZ').destination.table, 't')
     assert.equal(refusal('/ingest/%ZZ', router).code, 'ROUTE_NOT_FOUND')
   })
 
