@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock, Timer } from '../core/ports.ts'
 import { SidecarError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import type { ByteLease } from './byte-budget.ts'
+import type { Lease } from './budget.ts'
 
 /** Enough to take the rest of any body within reason, so that the client reads our answer instead of a broken connection. */
 const discardMaxBytes = 512 * 1024 * 1024
@@ -16,14 +16,13 @@ const discardMaxMs = 10_000
 export async function readBody(
   request: IncomingMessage,
   maxBytes: number,
-  lease: ByteLease,
+  lease: Lease,
   clock: Clock,
 ): Promise<Buffer> {
   const declared = declaredLength(request)
   if (declared !== undefined && declared > maxBytes) throw tooLarge(maxBytes)
   await lease.take(declared ?? 0)
-  const chunks: Buffer[] = []
-  let bytesCount = 0
+  const collected = declared === undefined ? new GrowingBody() : new DeclaredBody(declared)
   const stall = new StallWatch(clock)
   // Leaving the loop early must not destroy the request: that would cut the connection before it is answered.
   const parts = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
@@ -32,10 +31,9 @@ export async function readBody(
       const next = await Promise.race([parts.next(), stall.stalled])
       if (next.done === true) break
       stall.progress()
-      bytesCount += next.value.length
-      if (bytesCount > maxBytes) throw tooLarge(maxBytes)
+      if (collected.bytesCount + next.value.length > maxBytes) throw tooLarge(maxBytes)
       if (declared === undefined) await lease.take(next.value.length)
-      chunks.push(next.value)
+      collected.add(next.value)
     }
   } catch (error) {
     if (error instanceof SidecarError) throw error
@@ -45,8 +43,58 @@ export async function readBody(
   } finally {
     stall.end()
   }
-  const [only] = chunks
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytesCount)
+  return collected.whole()
+}
+
+/** A body of known length is put together as it comes, so that it is in memory once. Node ends it at that length. */
+class DeclaredBody {
+  bytesCount = 0
+  readonly #declaredBytes: number
+  #only: Buffer | undefined
+  #bytes: Buffer | undefined
+
+  constructor(declaredBytes: number) {
+    this.#declaredBytes = declaredBytes
+  }
+
+  add(chunk: Buffer): void {
+    if (this.bytesCount === 0) this.#only = chunk
+    else {
+      this.#bytes ??= this.#start()
+      chunk.copy(this.#bytes, this.bytesCount)
+    }
+    this.bytesCount += chunk.length
+  }
+
+  whole(): Buffer {
+    const bytes = this.#bytes ?? this.#only ?? Buffer.alloc(0)
+    return bytes.subarray(0, this.bytesCount)
+  }
+
+  /** Not before a second part comes: a client that announces much and sends nothing takes no memory. */
+  #start(): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(this.#declaredBytes)
+    this.#only?.copy(bytes)
+    this.#only = undefined
+    return bytes
+  }
+}
+
+class GrowingBody {
+  bytesCount = 0
+  readonly #chunks: Buffer[] = []
+
+  add(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.bytesCount += chunk.length
+  }
+
+  whole(): Buffer {
+    const [only] = this.#chunks
+    return this.#chunks.length === 1 && only !== undefined
+      ? only
+      : Buffer.concat(this.#chunks, this.bytesCount)
+  }
 }
 
 /** Notices when nothing more of a body comes. One timer for a body, moved on when it fires, since bodies come in many parts. */
@@ -113,6 +161,6 @@ function declaredLength(request: IncomingMessage): number | undefined {
 function tooLarge(maxBytes: number): SidecarError {
   return new SidecarError(
     'HTTP_BODY_TOO_LARGE',
-    `The body is larger than server.max_body_mb allows (${maxBytes} bytes).`,
+    `The body is larger than ${maxBytes} bytes, which is far over server.max_body_mb, and was not kept.`,
   )
 }

@@ -1,159 +1,105 @@
-/**
- * One request: body → records → destination → safe, then the answer.
- *
- * A 2xx says that every record is as safe as the guarantee promises, or kept as a dead letter. Shippers drop what they sent on a 4xx,
- * so a body that cannot be read is kept before it is refused; if even that is impossible the answer is 503 and the shipper
- * keeps it. Not kept are bodies over the limit, empty ones, and those without a route when `unrouted` is `reject`.
- */
+/** One request: its body is read, within the limits, and taken in once, however often it is sent at the same time. */
+import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type {
-  Clock,
-  DeadLetter,
-  DeadLetterSink,
-  Decode,
-  Decoded,
-  Decompress,
-  Intake,
-  Router,
-} from '../core/ports.ts'
-import { destinationLabel, type Target } from '../core/destination.ts'
-import { SidecarError, type ErrorCode } from '../core/errors.ts'
+import type { Socket } from 'node:net'
+import type { Clock } from '../core/ports.ts'
 import { limits } from '../core/limits.ts'
-import { recordCount, type RecordBlock } from '../core/record-block.ts'
-import { Semaphore } from '../core/semaphore.ts'
+import type { RequestHead } from '../core/request-head.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { readBody } from './body.ts'
-import { ByteBudget, type ByteLease } from './byte-budget.ts'
+import type { BodyIntake, IntakeResult } from './body-intake.ts'
+import { Budget, type Lease } from './budget.ts'
 
 export type IngestOptions = {
-  readonly decode: Decode
-  readonly decompress: Decompress
-  readonly router: Router
-  readonly intake: Intake
-  readonly deadLetters: DeadLetterSink
-  readonly unrouted: 'dead_letter' | 'reject'
+  readonly bodyIntake: Pick<BodyIntake, 'take'>
   readonly maxBodyBytes: number
   readonly maxInFlightBytes: number
+  readonly maxInFlightRequests: number
+  /** Whether identical requests in work at the same time are taken for one and its retry. */
+  readonly joinIdenticalRequests: boolean
   readonly clock: Clock
   readonly metrics: Metrics
 }
 
-/** What became of the records of a request. */
-export type IngestResult = { readonly records: number; readonly deadLetters: number }
-
-/** Bodies that are refused for what they are, and kept. */
-const keptWhenRefused: ReadonlySet<ErrorCode> = new Set([
-  'HTTP_ENCODING_UNSUPPORTED',
-  'HTTP_ENCODING_BROKEN',
-  'DECODE_UNREADABLE',
-])
+type InFlight = { readonly socket: Socket; readonly result: Promise<IntakeResult> }
 
 export class Ingest {
   readonly #options: IngestOptions
-  readonly #budget: ByteBudget
-  /** Decompressed sizes are known only afterwards, so few bodies are decompressed at once. */
-  readonly #decompressions = new Semaphore(limits.compressionsInFlight)
+  readonly #bytes: Budget
+  readonly #requests: Budget
+  readonly #inFlight = new Map<string, InFlight>()
 
   constructor(options: IngestOptions) {
     this.#options = options
-    const { metrics } = options
-    this.#budget = new ByteBudget(options.maxInFlightBytes, options.clock, (bytes) =>
-      metrics.httpInFlightBytes.set(bytes),
-    )
+    const { metrics, clock } = options
+    this.#bytes = new Budget({
+      max: options.maxInFlightBytes,
+      clock,
+      onChange: (bytes) => metrics.httpInFlightBytes.set(bytes),
+      describe: (used, max) =>
+        `Requests in work hold ${used} bytes, and server.max_in_flight_mb is ${max} bytes.`,
+    })
+    this.#requests = new Budget({
+      max: options.maxInFlightRequests,
+      clock,
+      onChange: (requests) => metrics.httpInFlightRequests.set(requests),
+      describe: (used, max) => `${used} requests are in work, and server.max_in_flight_requests is ${max}.`,
+    })
   }
 
   /** Rejects with the SidecarError that the client is to be told. */
-  async take(request: IncomingMessage, path: string): Promise<IngestResult> {
-    const lease = this.#budget.lease()
+  async take(request: IncomingMessage, head: RequestHead): Promise<IntakeResult> {
+    const slot = this.#requests.lease()
+    const room = this.#bytes.lease()
     try {
-      const body = await readBody(request, this.#options.maxBodyBytes, lease, this.#options.clock)
+      await slot.take(1)
+      const maxReadBytes = this.#options.maxBodyBytes * limits.bodyKeptFactor
+      const body = await readBody(request, maxReadBytes, room, this.#options.clock)
       this.#options.metrics.httpBodyBytes.inc(body.length)
-      return await this.#takeBody(request, path, body, lease)
+      return await this.#takeOnce(request, head, body, room)
     } finally {
-      lease.release()
+      room.release()
+      slot.release()
     }
   }
 
-  async #takeBody(
+  /**
+   * A shipper that waited 60 s for an answer sends the same bytes again while the first request may still be in work: the second is
+   * answered with the result of the first. Not on the same connection, where a second request cannot be a retry of one that
+   * has no answer yet.
+   */
+  async #takeOnce(
     request: IncomingMessage,
-    path: string,
+    head: RequestHead,
     body: Buffer,
-    lease: ByteLease,
-  ): Promise<IngestResult> {
-    const decoded = await this.#decode(request, path, body, lease)
-    const { metrics } = this.#options
-    metrics.decodeRecords.inc(recordCount(decoded.block))
-    metrics.decodeRecordBytes.inc(decoded.block.bytes.length)
-    const routed = this.#route(path)
-    if (routed instanceof SidecarError) return this.#keepUnrouted(decoded, path, routed)
-    const destination = destinationLabel(routed.destination)
-    // First what is bad: should the good records then fail, they come again, and a second copy of a dead letter does no harm.
-    await this.#keep(decoded.rejected.map((record) => ({ ...record, destination })))
-    await this.#inTime(this.#options.intake.append(routed, decoded.block))
-    return { records: recordCount(decoded.block), deadLetters: decoded.rejected.length }
-  }
-
-  async #decode(request: IncomingMessage, path: string, body: Buffer, lease: ByteLease): Promise<Decoded> {
-    const { decode, decompress, maxBodyBytes } = this.#options
-    const encoding = request.headers['content-encoding']
-    try {
-      const raw = await this.#decompressions.run(() => decompress(body, encoding, maxBodyBytes))
-      if (raw !== body) await lease.take(raw.length)
-      return decode(raw)
-    } catch (error) {
-      if (error instanceof SidecarError && keptWhenRefused.has(error.code)) {
-        await this.#keep([{ code: error.code, reason: error.message, destination: path, bytes: body }])
-      }
-      throw error
+    room: Lease,
+  ): Promise<IntakeResult> {
+    if (!this.#options.joinIdenticalRequests) return this.#takeBody(head, body, room)
+    const key = requestKey(request, head, body)
+    const first = this.#inFlight.get(key)
+    if (first !== undefined && first.socket !== request.socket) {
+      this.#options.metrics.httpJoinedRequests.inc()
+      room.release()
+      return first.result
     }
+    const result = this.#takeBody(head, body, room)
+    if (first !== undefined) return result
+    this.#inFlight.set(key, { socket: request.socket, result })
+    return result.finally(() => this.#inFlight.delete(key))
   }
 
-  #route(path: string): Target | SidecarError {
-    try {
-      return this.#options.router.route(path)
-    } catch (error) {
-      if (error instanceof SidecarError && error.disposition === 'reject') return error
-      throw error
-    }
-  }
-
-  async #keepUnrouted({ block, rejected }: Decoded, path: string, why: SidecarError): Promise<IngestResult> {
-    if (this.#options.unrouted === 'reject') throw why
-    const unrouted = [...records(block)].map((bytes) => ({
-      code: why.code,
-      reason: why.message,
-      destination: path,
-      bytes,
-    }))
-    await this.#keep([...rejected.map((record) => ({ ...record, destination: path })), ...unrouted])
-    return { records: 0, deadLetters: rejected.length + unrouted.length }
-  }
-
-  async #keep(letters: readonly DeadLetter[]): Promise<void> {
-    if (letters.length === 0) return
-    await this.#options.deadLetters.keep(letters)
-  }
-
-  /** Shippers stop waiting after 60 s and send again; an honest 503 before that is better than silence. */
-  async #inTime(stored: Promise<void>): Promise<void> {
-    const late = Promise.withResolvers<never>()
-    const timer = this.#options.clock.after(limits.replyTimeoutMs, () => {
-      const message = `The records were not safe after ${limits.replyTimeoutMs / 1000} s. Send them again; some may then be stored twice.`
-      late.reject(new SidecarError('HTTP_REPLY_TIMEOUT', message))
-    })
-    stored.catch(() => undefined)
-    try {
-      await Promise.race([stored, late.promise])
-    } finally {
-      timer.cancel()
-    }
+  #takeBody(head: RequestHead, body: Buffer, room: Lease): Promise<IntakeResult> {
+    return this.#options.bodyIntake.take(body, head, (bytesCount) => room.take(bytesCount))
   }
 }
 
-function* records(block: RecordBlock): Generator<Buffer> {
-  let start = 0
-  for (const end of block.ends) {
-    yield block.bytes.subarray(start, end - 1)
-    start = end
-  }
+/** Equal for a request and its retry: shippers retry with the same bytes and headers (seen with Fluent Bit 5.1.1, also with gzip). */
+function requestKey(request: IncomingMessage, head: RequestHead, body: Buffer): string {
+  const { 'idempotency-key': given } = request.headers
+  const identity = given ?? [
+    request.socket.remoteAddress,
+    head.contentEncoding,
+    hash('sha256', body, 'base64'),
+  ]
+  return JSON.stringify([identity, request.method, head.path, head.tag])
 }

@@ -7,10 +7,10 @@ import type { ServerResponse } from 'node:http'
 export function reply(
   response: ServerResponse,
   status: number,
-  text: string,
+  content: string | Buffer,
   contentType = 'application/json',
 ): void {
-  const body = Buffer.from(text)
+  const body = Buffer.from(content)
   response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': body.length })
   response.end(body)
 }

@@ -1,73 +1,96 @@
-/** The listener that shippers post to, and the pages that say how the process is. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+/** The listener that shippers post to, with the pages that say how the process is. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import express, { type ErrorRequestHandler } from 'express'
-import type { Clock } from '../core/ports.ts'
-import { SidecarError, codeOf, messageOf, systemCodeOf } from '../core/errors.ts'
-import { limits } from '../core/limits.ts'
-import type { Log } from '../observability/log.ts'
-import type { Metrics, MetricsRegistry } from '../observability/metrics.ts'
+import type { ErrorRequestHandler, Express } from 'express'
+import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
+import { isOtlpPath } from '../core/request-head.ts'
+import type { ServerAuth, ServerTls } from '../core/server-auth.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { Access } from './access.ts'
+import { type AnswerForm, answerFailed, answerFormOf, answerTaken, jsonForm, statusOf } from './answer.ts'
 import { discardBody } from './body.ts'
+import { createShipperServer } from './connections.ts'
+import { discardSmallBody } from './discard.ts'
+import type { FileWatchTools } from './file-watch.ts'
+import { headOf, isAdminPath, pathOf } from './head.ts'
 import type { Ingest } from './ingest.ts'
+import { listenAt } from './listening.ts'
+import { pagePaths, pagesApp, type PagesOptions } from './pages.ts'
+import { Readiness } from './readiness.ts'
 import { reply } from './reply.ts'
+import { TlsFiles } from './tls-files.ts'
 
-export type HttpServerOptions = {
-  readonly ingest: Ingest
-  /** Why the sidecar is not ready, each a sentence; empty when it is. */
-  readonly reasonsNotReady: () => string[]
-  /** Brings gauges up to date before `/metrics` is answered. */
-  readonly beforeScrape: () => void
-  readonly registry: MetricsRegistry
-  readonly clock: Clock
-  readonly log: Log
-  readonly metrics: Metrics
-}
-
-/** How long a request that was sent away makes the sidecar not ready. */
-const storageTroubleMs = 30_000
+export type HttpServerOptions = FileWatchTools &
+  Pick<PagesOptions, 'beforeScrape' | 'registry'> & {
+    readonly ingest: Ingest
+    /** The header that carries the tag of the shipper. */
+    readonly tagHeader: string
+    readonly auth: ServerAuth
+    /** Undefined for plain HTTP. */
+    readonly tls: ServerTls | undefined
+    /** Why the sidecar is not ready besides what this listener knows, each a sentence. */
+    readonly reasonsNotReady: () => string[]
+    readonly metrics: Metrics
+  }
 
 export class HttpServer {
   readonly #options: HttpServerOptions
+  readonly #access: Access
+  readonly #tls: TlsFiles | undefined
   readonly #server: Server
-  /** Connections with a request that has no answer yet. */
-  readonly #inWork = new WeakSet<Socket>()
-  /** Why requests were sent away lately for want of room or a working disk. */
-  #storageTrouble: { readonly message: string; readonly atMs: number } | undefined
-  #isDraining = false
+  readonly #readiness: Readiness
+  /** How many requests of a connection have no answer yet. */
+  readonly #owed = new WeakMap<Socket, number>()
+  /** Requests whose sender waits for `100 Continue` before the body. */
+  readonly #waitsForContinue = new WeakSet<IncomingMessage>()
 
-  constructor(options: HttpServerOptions) {
+  private constructor(options: HttpServerOptions, access: Access, tls: TlsFiles | undefined) {
+    const { clock, log, reasonsNotReady } = options
     this.#options = options
-    this.#server = createServer(this.#app())
-    // A shipper that keeps its connection for 90 s must never find it closed by us in the moment it writes.
-    this.#server.keepAliveTimeout = limits.keepAliveTimeoutMs
-    this.#server.requestTimeout = limits.bodyTimeoutMs
-    this.#server.on('clientError', (error, socket: Socket) => {
-      // An answer is still owed: a status now would be taken for it. A broken connection makes the shipper send again.
-      if (this.#inWork.has(socket)) socket.destroy()
-      else answerBrokenRequest(error, socket)
+    this.#access = access
+    this.#tls = tls
+    this.#readiness = new Readiness({
+      clock,
+      otherReasons: () => [...reasonsNotReady(), ...access.reasonsNotReady()],
+    })
+    const app = this.#app()
+    this.#server = createShipperServer({
+      onRequest: app,
+      onExpectContinue: (request, response) => {
+        this.#waitsForContinue.add(request)
+        app(request, response)
+      },
+      tls,
+      isOwed: (socket) => this.#owed.has(socket),
+      clock,
+      log,
     })
   }
 
-  async listen(host: string, port: number): Promise<AddressInfo> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#server.once('error', reject)
-    this.#server.listen(port, host, resolve)
+  /** Reads the files of credentials and certificates; rejects with PROCESS_START_FAILED when one cannot be used. */
+  static async start(options: HttpServerOptions): Promise<HttpServer> {
+    const access = await Access.start(options)
     try {
-      await promise
+      const tls = options.tls === undefined ? undefined : await TlsFiles.start(options.tls, options)
+      return new HttpServer(options, access, tls)
     } catch (error) {
-      const message = `Cannot listen on ${host}:${port} (server.listen): ${messageOf(error)}`
-      throw new SidecarError('PROCESS_START_FAILED', message, { cause: error })
+      access.stop()
+      throw error
     }
-    this.#server.off('error', reject)
-    this.#server.on('error', (error) =>
-      this.#options.log.error({ event: 'http.server_error' }, messageOf(error)),
-    )
-    return this.#server.address() as AddressInfo
+  }
+
+  listen(host: string, port: number): Promise<AddressInfo> {
+    return listenAt(this.#server, { host, port, key: 'server.listen', log: this.#options.log })
+  }
+
+  /** Why the sidecar is not ready, each a sentence; empty when it is. */
+  reasonsNotReady(): string[] {
+    return this.#readiness.reasons()
   }
 
   /** Takes no further request and resolves when the last answer is out. */
   async drain(): Promise<void> {
-    this.#isDraining = true
+    this.#readiness.isDraining = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeIdleConnections()
     await closed
@@ -75,31 +98,14 @@ export class HttpServer {
 
   /** Cuts what is left. */
   close(): void {
+    this.#server.close()
     this.#server.closeAllConnections()
+    this.#access.stop()
+    this.#tls?.stop()
   }
 
-  #app(): express.Express {
-    const { reasonsNotReady, registry, beforeScrape } = this.#options
-    const app = express()
-    app.disable('x-powered-by')
-    app.disable('etag')
-    app.set('query parser', false)
-    app.get('/healthz', (_request, response) => reply(response, 200, 'ok\n', 'text/plain; charset=utf-8'))
-    app.get('/readyz', (_request, response) => {
-      const reasons = this.#isDraining
-        ? ['The sidecar is shutting down.']
-        : [...reasonsNotReady(), ...this.#storageReasons()]
-      reply(
-        response,
-        reasons.length === 0 ? 200 : 503,
-        `${JSON.stringify({ ready: reasons.length === 0, reasons })}\n`,
-      )
-    })
-    app.get('/metrics', async (_request, response) => {
-      beforeScrape()
-      reply(response, 200, await registry.metrics(), registry.contentType)
-    })
-    app.get('/', (_request, response) => reply(response, 200, welcome, 'text/plain; charset=utf-8'))
+  #app(): Express {
+    const app = pagesApp({ ...this.#options, reasonsNotReady: () => this.reasonsNotReady(), welcome })
     app.use((request, response) => this.#handle(request, response))
     const onError: ErrorRequestHandler = (error, request, response, _next) =>
       this.#refuse(request, response, error)
@@ -107,53 +113,88 @@ export class HttpServer {
     return app
   }
 
-  /** Only lately: where readiness decides who gets requests, somebody has to try again. */
-  #storageReasons(): string[] {
-    const trouble = this.#storageTrouble
-    if (trouble === undefined || this.#options.clock.monotonic() - trouble.atMs > storageTroubleMs) return []
-    return [trouble.message]
-  }
-
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { ingest, metrics, clock } = this.#options
-    if (request.method !== 'POST' && request.method !== 'PUT') {
-      await this.#refuse(request, response, noSuchPage(request))
-      return
-    }
+    const { metrics, clock } = this.#options
+    const { socket } = request
+    this.#owed.set(socket, (this.#owed.get(socket) ?? 0) + 1)
+    response.once('finish', () => {
+      const left = (this.#owed.get(socket) ?? 1) - 1
+      if (left > 0) this.#owed.set(socket, left)
+      else this.#owed.delete(socket)
+    })
+    const isPost = request.method === 'POST' || request.method === 'PUT'
     const startedAt = clock.monotonic()
-    this.#inWork.add(request.socket)
-    response.once('finish', () => this.#inWork.delete(request.socket))
     try {
-      if (this.#isDraining)
-        throw new SidecarError('HTTP_DRAINING', 'The sidecar is shutting down. Send it again.')
-      const result = await ingest.take(request, pathOf(request))
-      metrics.httpRequests.inc({ status: '200' })
-      if (this.#isDraining) response.setHeader('Connection', 'close')
-      reply(response, 200, `${JSON.stringify(result)}\n`)
+      if (isPost) await this.#take(request, response)
+      else this.#answerOther(request, response)
     } catch (error) {
       await this.#refuse(request, response, error)
     } finally {
-      metrics.httpRequestSeconds.observe((clock.monotonic() - startedAt) / 1000)
+      if (isPost) metrics.httpRequestSeconds.observe((clock.monotonic() - startedAt) / 1000)
     }
   }
 
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const head = headOf(request, this.#options.tagHeader)
+    if (isAdminPath(head.path)) throw adminElsewhere()
+    this.#access.check(request)
+    if (this.#readiness.isDraining) {
+      throw new SidecarError('HTTP_DRAINING', 'The sidecar is shutting down. Send it again.')
+    }
+    if (this.#waitsForContinue.delete(request)) response.writeContinue()
+    const result = await this.#options.ingest.take(request, head)
+    this.#options.metrics.httpRequests.inc({ status: '200' })
+    if (this.#readiness.isDraining) response.setHeader('Connection', 'close')
+    answerTaken(response, result, answerFormOf(head))
+  }
+
+  /** HEAD is how Vector asks whether it may post here; it wants exactly 200. */
+  #answerOther(request: IncomingMessage, response: ServerResponse): void {
+    const path = pathOf(request)
+    if (isAdminPath(path)) throw adminElsewhere()
+    if (request.method === 'HEAD') {
+      this.#access.check(request)
+      reply(response, 200, '')
+      return
+    }
+    if (request.method === 'GET' && !isRecordsPath(path)) {
+      throw new SidecarError(
+        'HTTP_NOT_FOUND',
+        'There is no such page. Records are sent with POST; GET / says where.',
+      )
+    }
+    response.setHeader('Allow', pagePaths.has(path) ? 'GET, HEAD, POST, PUT' : 'POST, PUT, HEAD')
+    throw new SidecarError('HTTP_METHOD_UNSUPPORTED', 'Records are sent with POST or PUT.')
+  }
+
   async #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
-    const { log, metrics, clock } = this.#options
-    // Anything unforeseen is our fault, and 503 is what makes every shipper keep its data.
-    const status = error instanceof SidecarError ? error.httpStatus : 503
+    const { log, metrics, tagHeader } = this.#options
+    const form = answerFormFor(request, tagHeader)
+    const status = statusOf(error, form)
+    const code = codeOf(error)
     const message =
       error instanceof SidecarError ? error.message : 'Something went wrong in the sidecar. Send it again.'
-    const fields = { event: 'http.refused', status, code: codeOf(error), method: request.method }
-    if (error instanceof SidecarError) log.warn(fields, message)
-    else log.error({ ...fields, stack: error instanceof Error ? error.stack : undefined }, messageOf(error))
+    const fields = { event: 'http.refused', status, code, method: request.method }
+    if (!(error instanceof SidecarError)) {
+      log.error({ ...fields, stack: error instanceof Error ? error.stack : undefined }, messageOf(error))
+    } else if (!isUnauthorized(error)) log.warn(fields, message)
     metrics.httpRequests.inc({ status: String(status) })
-    if (/^(JOURNAL|MEMORY|DEAD_LETTER)_/.test(codeOf(error))) {
-      this.#storageTrouble = { message, atMs: clock.monotonic() }
-    }
-    await discardBody(request, clock)
+    if (/^(JOURNAL|MEMORY|DEAD_LETTER)_/.test(code)) this.#readiness.noteStorageTrouble(message)
+    await this.#discard(request, error)
     if (response.headersSent || response.destroyed) return
-    if (!request.complete || this.#isDraining) response.setHeader('Connection', 'close')
-    reply(response, status, `${JSON.stringify({ error: { code: codeOf(error), message } })}\n`)
+    if (status === 401) response.setHeader('WWW-Authenticate', this.#access.challenge)
+    if (!request.complete || this.#readiness.isDraining) response.setHeader('Connection', 'close')
+    answerFailed(response, { status, code, message }, form)
+  }
+
+  async #discard(request: IncomingMessage, error: unknown): Promise<void> {
+    const { clock } = this.#options
+    // Nothing comes until we ask for it.
+    if (this.#waitsForContinue.has(request)) return
+    const isFromAnyone =
+      isUnauthorized(error) || (error instanceof SidecarError && refusedUnseen.has(error.code))
+    if (isFromAnyone) await discardSmallBody(request, clock)
+    else await discardBody(request, clock)
   }
 }
 
@@ -162,39 +203,30 @@ const welcome = `kusto-sidecar: post logs here, they arrive in Kusto.
   POST /ingest/{database}/{table}   records as JSON array, NDJSON or single object
   POST /ingest/{route}              a route of the configuration file
   POST /                            the default destination
+  POST .../v1/logs                  OTLP, behind any of these paths
   GET  /healthz /readyz /metrics
 `
 
-/** The path without its query. A proxy may send the whole address. */
-function pathOf(request: IncomingMessage): string {
-  const target = request.url ?? '/'
-  const path = target.replace(/^https?:\/\/[^/]*/i, '')
-  const query = path.indexOf('?')
-  return query < 0 ? path : path.slice(0, query)
+/** Told before anybody looked at the credential. */
+const refusedUnseen: ReadonlySet<string> = new Set(['HTTP_NOT_FOUND', 'HTTP_METHOD_UNSUPPORTED'])
+
+function isUnauthorized(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'HTTP_UNAUTHORIZED' || code === 'HTTP_UNAUTHORIZED_HELD'
 }
 
-function noSuchPage(request: IncomingMessage): SidecarError {
-  if (request.method === 'GET' || request.method === 'HEAD') {
-    return new SidecarError(
-      'HTTP_NOT_FOUND',
-      'There is no such page. Records are sent with POST; GET / says where.',
-    )
-  }
-  return new SidecarError('HTTP_METHOD_UNSUPPORTED', 'Records are sent with POST or PUT.')
+function answerFormFor(request: IncomingMessage, tagHeader: string): AnswerForm {
+  const isPost = request.method === 'POST' || request.method === 'PUT'
+  return isPost ? answerFormOf(headOf(request, tagHeader)) : jsonForm
 }
 
-/** By the code of Node's error. 408 is what makes shippers send again; a 400 would make them drop the data. */
-const brokenRequestStatus: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+function isRecordsPath(path: string): boolean {
+  return path === '/ingest' || path.startsWith('/ingest/') || isOtlpPath(path)
 }
 
-/** What is not HTTP, or came too slowly, gets one short answer with a length. */
-function answerBrokenRequest(error: Error, socket: Socket): void {
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
-  const status = brokenRequestStatus[systemCodeOf(error) ?? ''] ?? '400 Bad Request'
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+function adminElsewhere(): SidecarError {
+  return new SidecarError(
+    'HTTP_NOT_FOUND',
+    'Paths below /-/ are answered by the admin listener only: server.admin_listen, by default 127.0.0.1:8081.',
+  )
 }

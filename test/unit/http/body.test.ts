@@ -4,13 +4,14 @@ import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
 import { limits } from '../../../sidecar/core/limits.ts'
 import { readBody } from '../../../sidecar/http/body.ts'
-import { ByteBudget } from '../../../sidecar/http/byte-budget.ts'
+import { Budget } from '../../../sidecar/http/budget.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 
 function create(headers: Record<string, string> = {}) {
   const clock = new ManualClock()
   let used = 0
-  const lease = new ByteBudget(1_000, clock, (bytes) => (used = bytes)).lease()
+  const onChange = (now: number) => (used = now)
+  const lease = new Budget({ max: 1_000, clock, onChange, describe: () => '' }).lease()
   const stream = new PassThrough()
   const request = Object.assign(stream, { headers }) as unknown as IncomingMessage
   return { clock, lease, stream, request, used: () => used }

@@ -2,151 +2,166 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
-import { gzipSync } from 'node:zlib'
-import type { Target } from '../../../sidecar/core/destination.ts'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
 import { limits } from '../../../sidecar/core/limits.ts'
-import type { DeadLetter } from '../../../sidecar/core/ports.ts'
-import type { RecordBlock } from '../../../sidecar/core/record-block.ts'
-import { decode } from '../../../sidecar/decode/decode.ts'
-import { decompress } from '../../../sidecar/decode/decompress.ts'
+import type { RequestHead } from '../../../sidecar/core/request-head.ts'
 import { Ingest } from '../../../sidecar/http/ingest.ts'
 import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
-import { aTarget } from '../../helpers/batches.ts'
 import { waitFor } from '../../helpers/wait.ts'
 
-function create(overrides: { unrouted?: 'dead_letter' | 'reject'; route?: () => Target } = {}) {
+const result = { records: 1, deadLetters: 0 }
+
+type Options = { maxInFlightRequests?: number; joinIdenticalRequests?: boolean }
+
+function create({ maxInFlightRequests = 100, joinIdenticalRequests = true }: Options = {}) {
   const clock = new ManualClock()
   const metrics = createMetrics()
-  const state = {
-    appended: [] as RecordBlock[],
-    kept: [] as DeadLetter[],
-    append: async (): Promise<void> => undefined,
-    keep: async (): Promise<void> => undefined,
-  }
+  const state = { taken: [] as string[], take: async () => result }
   const ingest = new Ingest({
-    decode,
-    decompress,
-    router: { route: overrides.route ?? (() => aTarget()) },
-    intake: {
-      append: async (_target, block) => {
-        state.appended.push(block)
-        await state.append()
+    bodyIntake: {
+      take: async (body, _head, hold) => {
+        state.taken.push(body.toString())
+        await hold(5)
+        return state.take()
       },
     },
-    deadLetters: {
-      keep: async (letters) => {
-        await state.keep()
-        state.kept.push(...letters)
-      },
-    },
-    unrouted: overrides.unrouted ?? 'dead_letter',
     maxBodyBytes: 1_000,
     maxInFlightBytes: 10_000,
+    maxInFlightRequests,
+    joinIdenticalRequests,
     clock,
     metrics,
   })
-  const take = (body: string | Buffer, headers: Record<string, string> = {}) => {
-    const request = Object.assign(Readable.from([Buffer.from(body as string)]), { headers })
-    return ingest.take(request as unknown as IncomingMessage, '/path')
+  let connections = 0
+  const take = (body: string, options: Sending = {}) => {
+    const {
+      socket = { remoteAddress: `10.0.0.1`, id: ++connections },
+      headers = {},
+      head = {},
+      method = 'POST',
+    } = options
+    const request = Object.assign(Readable.from([Buffer.from(body)]), { headers, socket, method })
+    return ingest.take(request as unknown as IncomingMessage, { path: '/path', ...head })
   }
-  const heldBytes = async () => (await metrics.httpInFlightBytes.get()).values[0]?.value ?? 0
-  return { clock, state, take, heldBytes }
+  const gauge = async (name: 'httpInFlightBytes' | 'httpInFlightRequests' | 'httpJoinedRequests') =>
+    (await metrics[name].get()).values[0]?.value ?? 0
+  return { clock, state, take, gauge }
 }
 
-const full = () => Promise.reject(new SidecarError('DEAD_LETTER_FULL', 'full'))
+type Sending = {
+  readonly socket?: object
+  readonly headers?: Record<string, string>
+  readonly head?: Partial<RequestHead>
+  readonly method?: string
+}
+
+/** A request that stays in work until it is told to end. */
+function hold(state: { take: () => Promise<typeof result> }) {
+  const held = Promise.withResolvers<typeof result>()
+  state.take = () => held.promise
+  return held
+}
 
 describe('Ingest', () => {
-  it('answers only when the records are safe', async () => {
-    const { state, take } = create()
-    const written = Promise.withResolvers<void>()
-    state.append = () => written.promise
-    let isAnswered = false
-    const answered = take('{"n":1}').then(() => (isAnswered = true))
-    await waitFor('the append', () => state.appended.length)
-    assert.equal(isAnswered, false)
-    written.resolve()
-    await answered
-  })
-
-  it('answers only when bad records are kept, and stores nothing when they cannot be', async () => {
-    const { state, take } = create()
-    const kept = Promise.withResolvers<void>()
-    state.keep = () => kept.promise
-    let isAnswered = false
-    const answered = take('{"n":1}\n{bad\n').then(() => (isAnswered = true))
-    await new Promise((resolve) => setImmediate(resolve))
-    assert.equal(isAnswered, false)
-    kept.resolve()
-    await answered
-    assert.equal(state.kept.length, 1)
-
-    state.keep = full
-    state.appended.length = 0
-    await assert.rejects(take('{"n":1}\n{bad\n'), { code: 'DEAD_LETTER_FULL', httpStatus: 503 })
-    assert.deepEqual(state.appended, [], 'or the good records would be there twice when they come again')
-  })
-
-  it('refuses an unreadable body only when it is kept', async () => {
-    const { state, take } = create()
-    await assert.rejects(take('nonsense'), { httpStatus: 400 })
-    assert.equal(state.kept[0]?.bytes.toString(), 'nonsense')
-    state.keep = full
-    for (const headers of [{}, { 'content-encoding': 'lzma' }, { 'content-encoding': 'gzip' }] as Record<
-      string,
-      string
-    >[]) {
-      await assert.rejects(take('nonsense', headers), { httpStatus: 503 })
-    }
-  })
-
-  it('says 503 before the shipper stops waiting', async () => {
-    const { state, take, clock } = create()
-    state.append = () => new Promise(() => undefined)
-    const refused = assert.rejects(take('{"n":1}'), { code: 'HTTP_REPLY_TIMEOUT', httpStatus: 503 })
-    await waitFor('the append', () => state.appended.length)
-    await clock.advanceAndSettle(limits.replyTimeoutMs)
-    await refused
-    assert.ok(limits.replyTimeoutMs < 60_000)
-  })
-
   it('gives back the room that a request took, however it ends', async () => {
-    const { state, take, heldBytes } = create()
-    const zip = gzipSync('{"n":1}')
-    await take(zip, { 'content-encoding': 'gzip' })
-    await assert.rejects(take('nonsense'))
-    await assert.rejects(take('x'.repeat(2_000)))
-    state.append = () => Promise.reject(new SidecarError('JOURNAL_FULL', 'full'))
+    const { state, take, gauge } = create()
+    await take('{"n":1}')
+    await assert.rejects(take('x'.repeat(2_001)), { httpStatus: 413 })
+    state.take = () => Promise.reject(new SidecarError('JOURNAL_FULL', 'full'))
     await assert.rejects(take('{"n":1}'), { code: 'JOURNAL_FULL' })
-    assert.equal(await heldBytes(), 0)
+    assert.deepEqual([await gauge('httpInFlightBytes'), await gauge('httpInFlightRequests')], [0, 0])
 
-    const written = Promise.withResolvers<void>()
-    state.append = () => written.promise
-    state.appended.length = 0
-    const answered = take(zip, { 'content-encoding': 'gzip' })
-    await waitFor('the append', () => state.appended.length)
-    assert.equal(await heldBytes(), zip.length + '{"n":1}'.length, 'compressed and inflated')
-    written.resolve()
+    const held = hold(state)
+    const answered = take('{"n":1}')
+    await waitFor('the body', () => state.taken.length === 3)
+    assert.equal(await gauge('httpInFlightBytes'), '{"n":1}'.length + 5, 'the body and what it grew by')
+    held.resolve(result)
     await answered
   })
 
-  it('keeps every record of an unknown route, or refuses them all', async () => {
-    const route = () => {
-      throw new SidecarError('ROUTE_NOT_FOUND', 'no such route')
-    }
-    const keeping = create({ route })
-    assert.deepEqual(await keeping.take('[{"n":1},{"n":2},nan]'), { records: 0, deadLetters: 3 })
+  it('sends requests away when too many are in work, after a moment', async () => {
+    const { state, take, clock } = create({ maxInFlightRequests: 2 })
+    const held = hold(state)
+    const answers = [take('a'), take('b')]
+    await waitFor('both', () => state.taken.length === 2)
+    const refused = assert.rejects(take('c'), { code: 'HTTP_OVERLOADED', message: /max_in_flight_requests/ })
+    const waiting = take('d')
+    waiting.catch(() => undefined)
+    await clock.advanceAndSettle(limits.overloadHoldMs - 1)
+    assert.equal(state.taken.length, 2)
+    await clock.advanceAndSettle(1)
+    await refused
+    held.resolve(result)
+    await Promise.all(answers)
+    assert.deepEqual(await take('e'), result, 'recovers without a restart')
+  })
+
+  it('answers an identical request from another connection with the result of the first', async () => {
+    const { state, take, gauge } = create()
+    const held = hold(state)
+    const answers = [take('same'), take('same'), take('same')]
+    await waitFor('the joining', async () => (await gauge('httpJoinedRequests')) === 2)
+    assert.deepEqual(state.taken, ['same'])
+    assert.equal(await gauge('httpInFlightBytes'), 'same'.length + 5, 'only the first holds room')
+    held.resolve(result)
+    assert.deepEqual(await Promise.all(answers), [result, result, result])
+    await take('same')
+    assert.deepEqual(state.taken, ['same', 'same'], 'afterwards it is a new request')
+  })
+
+  it('tells a joined request the error of the first', async () => {
+    const { state, take, gauge } = create()
+    const held = hold(state)
+    const answers = Promise.allSettled([take('same'), take('same')])
+    await waitFor('the joining', async () => (await gauge('httpJoinedRequests')) === 1)
+    held.reject(new SidecarError('JOURNAL_FULL', 'full'))
     assert.deepEqual(
-      keeping.state.kept.map(({ code, destination }) => [code, destination]),
-      [
-        ['DECODE_NOT_JSON', '/path'],
-        ['ROUTE_NOT_FOUND', '/path'],
-        ['ROUTE_NOT_FOUND', '/path'],
-      ],
+      (await answers).map(({ status }) => status),
+      ['rejected', 'rejected'],
     )
-    const refusing = create({ route, unrouted: 'reject' })
-    await assert.rejects(refusing.take('{"n":1}'), { httpStatus: 404 })
-    assert.deepEqual(refusing.state.kept, [])
+  })
+
+  it('joins nothing that differs in what the shipper said, or comes on the same connection', async () => {
+    const socket = { remoteAddress: '10.0.0.1' }
+    const differing: Sending[] = [
+      {},
+      { head: { path: '/other' } },
+      { head: { tag: 'kube' } },
+      { head: { contentEncoding: 'gzip' } },
+      { method: 'PUT' },
+      { socket: { remoteAddress: '10.0.0.2' } },
+      { headers: { 'idempotency-key': 'k' } },
+      { socket },
+      { socket },
+    ]
+    const { state, take, gauge } = create()
+    const held = hold(state)
+    const first = take('same', { socket })
+    const answers = differing.slice(1).map((options) => take('same', options))
+    await waitFor('all of them', () => state.taken.length === differing.length)
+    assert.equal(await gauge('httpJoinedRequests'), 0)
+    held.resolve(result)
+    await Promise.all([first, ...answers])
+  })
+
+  it('joins by the key that a client gives, whatever the body', async () => {
+    const { state, take, gauge } = create()
+    const held = hold(state)
+    const headers = { 'idempotency-key': 'k' }
+    const answers = [take('one', { headers }), take('two', { headers })]
+    await waitFor('the joining', async () => (await gauge('httpJoinedRequests')) === 1)
+    held.resolve(result)
+    await Promise.all(answers)
+    assert.deepEqual(state.taken, ['one'])
+  })
+
+  it('joins nothing when that is switched off', async () => {
+    const { state, take } = create({ joinIdenticalRequests: false })
+    const held = hold(state)
+    const answers = [take('same'), take('same')]
+    await waitFor('both', () => state.taken.length === 2)
+    held.resolve(result)
+    await Promise.all(answers)
   })
 })

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { limits } from '../../../sidecar/core/limits.ts'
-import { ByteBudget } from '../../../sidecar/http/byte-budget.ts'
+import { Budget } from '../../../sidecar/http/budget.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 
-function create(maxBytes: number) {
+function create(max: number) {
   const clock = new ManualClock()
   let used = 0
-  return { clock, budget: new ByteBudget(maxBytes, clock, (bytes) => (used = bytes)), used: () => used }
+  const onChange = (now: number) => (used = now)
+  const budget = new Budget({ max, clock, onChange, describe: () => 'All is used up.' })
+  return { clock, budget, used: () => used }
 }
 
-describe('ByteBudget', () => {
+describe('Budget', () => {
   it('lets requests in up to its size and gives back what they held', async () => {
     const { budget, used } = create(100)
     const [first, second] = [budget.lease(), budget.lease()]
@@ -41,7 +43,10 @@ describe('ByteBudget', () => {
   it('tells who waited too long to come back, and takes nothing for it', async () => {
     const { budget, clock, used } = create(100)
     await budget.lease().take(100)
-    const refused = assert.rejects(budget.lease().take(1), { code: 'HTTP_OVERLOADED' })
+    const refused = assert.rejects(budget.lease().take(1), {
+      code: 'HTTP_OVERLOADED',
+      message: 'All is used up. Send it again.',
+    })
     clock.advance(limits.overloadHoldMs)
     await refused
     assert.equal(used(), 100)

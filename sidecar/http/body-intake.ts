@@ -1,0 +1,181 @@
+/**
+ * One body: records → destinations → shape → safe.
+ *
+ * It promises: when `take` resolves, every record of the body is as safe as the guarantee of its target says, or kept as a dead
+ * letter. Shippers drop what they sent on a 4xx, so a body that cannot be read is kept before it is refused; if even that is
+ * impossible the error is one that makes the shipper keep it. Not kept are empty bodies, and bodies without any destination when
+ * `unrouted` is `reject`.
+ */
+import type {
+  Clock,
+  DeadLetter,
+  DeadLetterSink,
+  Decode,
+  Decoded,
+  Decompress,
+  Division,
+  Intake,
+  LetterOrigin,
+  Router,
+  Shape,
+} from '../core/ports.ts'
+import { destinationLabel, type Target } from '../core/destination.ts'
+import { SidecarError, type ErrorCode } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import { recordCount, recordsOf, type RecordBlock } from '../core/record-block.ts'
+import type { RecordSettings } from '../core/record-settings.ts'
+import { isOtlpPath, type RequestHead } from '../core/request-head.ts'
+import { Semaphore } from '../core/semaphore.ts'
+import type { Metrics } from '../observability/metrics.ts'
+
+export type BodyIntakeOptions = {
+  readonly decode: Decode
+  readonly decompress: Decompress
+  readonly router: Router
+  readonly shape: Shape
+  readonly intake: Intake
+  readonly deadLetters: DeadLetterSink
+  readonly unrouted: 'dead_letter' | 'reject'
+  readonly maxBodyBytes: number
+  readonly clock: Clock
+  readonly metrics: Metrics
+}
+
+/** What became of the records of a body. */
+export type IntakeResult = { readonly records: number; readonly deadLetters: number }
+
+/** Takes room for so many more bytes, or rejects with HTTP_OVERLOADED. */
+export type Hold = (bytesCount: number) => Promise<void>
+
+/** Bodies that are refused for what they are, and kept. */
+const keptWhenRefused: ReadonlySet<ErrorCode> = new Set([
+  'HTTP_BODY_TOO_LARGE',
+  'HTTP_ENCODING_UNSUPPORTED',
+  'HTTP_ENCODING_BROKEN',
+  'DECODE_UNREADABLE',
+])
+
+type Shaped = { readonly target: Target; readonly block: RecordBlock }
+
+export class BodyIntake {
+  readonly #options: BodyIntakeOptions
+  /** Decompressed sizes are known only afterwards, so few bodies are decompressed at once. */
+  readonly #decompressions = new Semaphore(limits.compressionsInFlight)
+
+  constructor(options: BodyIntakeOptions) {
+    this.#options = options
+  }
+
+  /** Rejects with the SidecarError that the sender is to be told. `hold` is asked for room for what the body grows to. */
+  async take(body: Buffer, head: RequestHead, hold: Hold): Promise<IntakeResult> {
+    const { metrics, router } = this.#options
+    const plan = router.plan(head)
+    const decoded = await this.#decode(body, head, plan.records, hold)
+    metrics.decodeRecords.inc(recordCount(decoded.block))
+    metrics.decodeRecordBytes.inc(decoded.block.bytes.length)
+    const division = plan.divide(decoded.block)
+    this.#refuseUnrouted(division)
+    const { shaped, letters } = this.#shape(division, head)
+    letters.unshift(...rejectedLetters(decoded, head, labelOf(division, head)))
+    // First what is bad: should the good records then fail, they come again, and a second copy of a dead letter does no harm.
+    await this.#keep(letters)
+    await this.#inTime(
+      Promise.all(shaped.map(({ target, block }) => this.#options.intake.append(target, block))),
+    )
+    return {
+      records: shaped.reduce((sum, { block }) => sum + recordCount(block), 0),
+      deadLetters: letters.length,
+    }
+  }
+
+  async #decode(body: Buffer, head: RequestHead, records: RecordSettings, hold: Hold): Promise<Decoded> {
+    const { decode, decompress, maxBodyBytes } = this.#options
+    const { contentType, contentEncoding } = head
+    try {
+      if (body.length > maxBodyBytes) throw tooLarge(body.length, maxBodyBytes)
+      const raw = await this.#decompressions.run(() => decompress(body, contentEncoding, maxBodyBytes))
+      if (raw !== body) await hold(raw.length)
+      return decode(raw, { contentType, isOtlp: isOtlpPath(head.path), records })
+    } catch (error) {
+      if (error instanceof SidecarError && keptWhenRefused.has(error.code)) {
+        const origin = { kind: 'request', head } as const
+        await this.#keep([
+          { code: error.code, reason: error.message, destination: head.path, origin, bytes: body },
+        ])
+      }
+      throw error
+    }
+  }
+
+  #refuseUnrouted({ routed, unrouted }: Division): void {
+    const [first] = unrouted
+    // Beside records that have a destination, one that has none is kept: it must not take its neighbours along.
+    if (this.#options.unrouted === 'reject' && routed.length === 0 && first !== undefined) throw first.why
+  }
+
+  #shape({ routed, unrouted }: Division, head: RequestHead): { shaped: Shaped[]; letters: DeadLetter[] } {
+    const origin = decodedOrigin(head)
+    const letters = unrouted.flatMap(({ block, why }) => unroutedLetters(block, why, head.path, origin))
+    const shaped = routed.map(({ target, block }) => {
+      const result = this.#options.shape(block, target.records, head)
+      const destination = destinationLabel(target.destination)
+      letters.push(...result.rejected.map((record) => ({ ...record, destination, origin })))
+      return { target, block: result.block }
+    })
+    return { shaped, letters }
+  }
+
+  async #keep(letters: readonly DeadLetter[]): Promise<void> {
+    if (letters.length === 0) return
+    await this.#options.deadLetters.keep(letters)
+  }
+
+  /** Shippers stop waiting after 60 s and send again; an honest 503 before that is better than silence. */
+  async #inTime(stored: Promise<unknown>): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const timer = this.#options.clock.after(limits.replyTimeoutMs, () => {
+      const message = `The records were not safe after ${limits.replyTimeoutMs / 1000} s. Send them again; some may then be stored twice.`
+      late.reject(new SidecarError('HTTP_REPLY_TIMEOUT', message))
+    })
+    stored.catch(() => undefined)
+    try {
+      await Promise.race([stored, late.promise])
+    } finally {
+      timer.cancel()
+    }
+  }
+}
+
+function tooLarge(bytesCount: number, maxBytes: number): SidecarError {
+  const message = `The body of ${bytesCount} bytes is over server.max_body_mb (${maxBytes} bytes). It is kept as a dead letter.`
+  return new SidecarError('HTTP_BODY_TOO_LARGE', message)
+}
+
+/** Records that were read: they are JSON now, whatever the body was. */
+function decodedOrigin({ path, tag }: RequestHead): LetterOrigin {
+  const head = { path, ...(tag === undefined ? {} : { tag }), contentType: 'application/x-ndjson' }
+  return { kind: 'request', head }
+}
+
+/** Pieces of the body that could not be read: they are in its format, and no longer compressed. */
+function rejectedLetters({ rejected }: Decoded, head: RequestHead, destination: string): DeadLetter[] {
+  const { contentEncoding: _, ...plainHead } = head
+  const origin = { kind: 'request', head: plainHead } as const
+  return rejected.map((record) => ({ ...record, destination, origin }))
+}
+
+function unroutedLetters(
+  block: RecordBlock,
+  why: SidecarError,
+  destination: string,
+  origin: LetterOrigin,
+): DeadLetter[] {
+  const { code, message: reason } = why
+  return [...recordsOf(block)].map((bytes) => ({ code, reason, destination, origin, bytes }))
+}
+
+/** Where a record that could not be read was to go, if that is clear. */
+function labelOf({ routed }: Division, head: RequestHead): string {
+  const [only] = routed
+  return routed.length === 1 && only !== undefined ? destinationLabel(only.target.destination) : head.path
+}
