@@ -1,63 +1,87 @@
-import { Readable } from 'node:stream'
-import ndjson from 'ndjson'
-import { SidecarError } from '../core/errors.ts'
-import type { DeadLetterLine } from './encode-letters.ts'
+import type { FileSystem } from '../core/ports.ts'
+import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
+import { type FileLine, letterFiles, linesOfFile } from './letter-files.ts'
+import { type LetterFilter, isSelected } from './letter-filter.ts'
+import type { LetterLine } from './letter-line.ts'
+import { LineParser } from './line-parser.ts'
 
-/** A line holds at most a whole body in base64, and a string of Node not more than this. */
-const lineMaxBytes = 400 * 1024 * 1024
+/** Where the line of a letter is. */
+export type LetterPlace = { readonly path: string; readonly position: number; readonly bytesCount: number }
 
-/**
- * The letters of a dead-letter file, one after the other, so that a file of any size can be read. A last line without its newline
- * was cut by the death of the process before anybody was told that it is kept, and is left out. Throws DEAD_LETTER_UNREADABLE with the
- * number of the line when another one is damaged or too long.
- */
-export async function* readLetters(file: Readable): AsyncGenerator<DeadLetterLine> {
-  const lines = Readable.from(wholeLines(file), { objectMode: true, highWaterMark: 1 }).pipe(ndjson.parse())
-  const state = { count: 0, damagedLine: undefined as number | undefined, isEnded: false }
-  // The error comes while good lines before it still wait to be read. Its message quotes the line and must not be logged.
-  lines.on('error', () => (state.damagedLine ??= state.count + lines.readableLength + 1))
-  file.once('error', (error) => lines.destroy(error))
-  let change = Promise.withResolvers<void>()
-  for (const event of ['end', 'close']) lines.on(event, () => (state.isEnded = true))
-  for (const event of ['readable', 'end', 'error', 'close']) lines.on(event, () => change.resolve())
-  try {
-    while (state.damagedLine === undefined || state.count + 1 < state.damagedLine) {
-      const line = lines.read() as DeadLetterLine | null
-      if (line !== null) {
-        state.count += 1
-        yield line
-      } else if (state.isEnded) return
-      else if (state.damagedLine === undefined) {
-        await change.promise
-        change = Promise.withResolvers()
-      }
-    }
-  } finally {
-    file.destroy()
-    lines.destroy()
-  }
-  const message = `Line ${state.damagedLine} of the dead letters cannot be read: it is damaged or too long.`
-  throw new SidecarError('DEAD_LETTER_UNREADABLE', message)
+export type FoundLetter = { readonly line: LetterLine; readonly place: LetterPlace }
+
+/** What a reading went over; filled while it goes on. */
+export type Reading = {
+  filesCount: number
+  bytesCount: number
+  lettersCount: number
+  damagedLinesCount: number
 }
 
-/** Pieces that end with a newline. The parser behind joins strings, which for a long line in many chunks costs its square. */
-async function* wholeLines(file: Readable): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = []
-  let partsBytes = 0
-  for await (const chunk of file as AsyncIterable<Buffer | string>) {
-    const bytes = Buffer.from(chunk as Buffer)
-    const end = bytes.lastIndexOf(10) + 1
-    if (end > 0) {
-      yield Buffer.concat([...parts, bytes.subarray(0, end)])
-      parts = []
-      partsBytes = 0
-    }
-    parts.push(bytes.subarray(end))
-    partsBytes += bytes.length - end
-    if (partsBytes > lineMaxBytes) {
-      // Not JSON, so the parser refuses it in its place.
-      yield Buffer.from('too long\n')
-      return
+export function newReading(): Reading {
+  return { filesCount: 0, bytesCount: 0, lettersCount: 0, damagedLinesCount: 0 }
+}
+
+/**
+ * The selected letters of a directory, the oldest first; a sidecar may be writing to it. Damaged lines are counted and left out. Throws
+ * DEAD_LETTER_UNREADABLE when the directory or a file cannot be read; a file that is taken away meanwhile is none.
+ */
+export async function* readLetters(
+  fileSystem: FileSystem,
+  directory: string,
+  filter: LetterFilter,
+  reading: Reading,
+): AsyncGenerator<FoundLetter> {
+  const parser = new LineParser()
+  for (const name of await listing(fileSystem, directory)) {
+    const path = `${directory}/${name}`
+    for await (const { bytes, position, kind } of readableLines(fileSystem, path)) {
+      if (position === 0) reading.filesCount += 1
+      reading.bytesCount += bytes.length
+      if (kind === 'torn') continue
+      const line = kind === 'whole' ? parser.parse(bytes) : undefined
+      if (line === undefined) reading.damagedLinesCount += bytes.at(-1) === 10 ? 1 : 0
+      else {
+        reading.lettersCount += 1
+        if (isSelected(line, filter)) yield { line, place: { path, position, bytesCount: bytes.length } }
+      }
     }
   }
+}
+
+/** The letter at a place where one was found before; undefined when the file was taken away or written anew since. */
+export async function readLetterAt(
+  fileSystem: FileSystem,
+  place: LetterPlace,
+): Promise<LetterLine | undefined> {
+  const bytes = Buffer.alloc(place.bytesCount)
+  try {
+    const file = await fileSystem.open(place.path, 'read')
+    const bytesCount = await file.read(bytes, place.position).finally(() => file.close())
+    return bytesCount === bytes.length ? new LineParser().parse(bytes) : undefined
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return undefined
+    throw unreadable(place.path, error)
+  }
+}
+
+async function listing(fileSystem: FileSystem, directory: string): Promise<string[]> {
+  try {
+    return await letterFiles(fileSystem, directory)
+  } catch (error) {
+    throw unreadable(directory, error)
+  }
+}
+
+async function* readableLines(fileSystem: FileSystem, path: string): AsyncGenerator<FileLine> {
+  try {
+    yield* linesOfFile(fileSystem, path)
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw unreadable(path, error)
+  }
+}
+
+export function unreadable(path: string, cause: unknown): SidecarError {
+  const message = `The dead letters in ${path} cannot be read: ${messageOf(cause)}`
+  return new SidecarError('DEAD_LETTER_UNREADABLE', message, { cause })
 }

@@ -1,50 +1,9 @@
 import assert from 'node:assert/strict'
-import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { DeadLetter } from '../../../sidecar/core/ports.ts'
-import { DeadLetterStore } from '../../../sidecar/dead-letter/dead-letter-store.ts'
-import { recordBytesOf, type DeadLetterLine } from '../../../sidecar/dead-letter/encode-letters.ts'
-import { readLetters } from '../../../sidecar/dead-letter/read-letters.ts'
-import { createMetrics } from '../../../sidecar/observability/metrics.ts'
-import { ManualClock } from '../../fakes/manual-clock.ts'
+import { recordBytesOf } from '../../../sidecar/dead-letter/letter-line.ts'
 import { MemoryFileSystem } from '../../fakes/memory-file-system.ts'
-
-const directory = '/dead'
-
-function aLetter(bytes: Buffer | string, overrides: Partial<DeadLetter> = {}): DeadLetter {
-  return {
-    code: 'DECODE_NOT_JSON',
-    reason: 'why',
-    destination: 'Logs.App',
-    bytes: Buffer.from(bytes),
-    ...overrides,
-  }
-}
-
-async function start(fileSystem: MemoryFileSystem, maxDiskBytes = 1_000_000): Promise<DeadLetterStore> {
-  const store = new DeadLetterStore({
-    directory,
-    maxDiskBytes,
-    fileSystem,
-    clock: new ManualClock(),
-    metrics: createMetrics(),
-  })
-  await store.start()
-  return store
-}
-
-async function linesIn(fileSystem: MemoryFileSystem): Promise<DeadLetterLine[]> {
-  const lines: DeadLetterLine[] = []
-  for (const name of (await fileSystem.list(directory)).sort()) {
-    const file = await fileSystem.open(`${directory}/${name}`, 'read')
-    const bytes = Buffer.alloc(await file.size())
-    await file.read(bytes, 0)
-    await file.close()
-    for await (const line of readLetters(Readable.from([bytes]))) lines.push(line)
-  }
-  return lines
-}
+import { aLetter, directory, linesIn, start } from './letters.ts'
 
 describe('DeadLetterStore', () => {
   it('keeps time, code, reason, destination and the exact bytes, text or not', async () => {
@@ -103,11 +62,11 @@ describe('DeadLetterStore', () => {
 
   it('refuses what is over the limit, keeps the rest, and counts what earlier processes left', async () => {
     const disk = new MemoryFileSystem()
-    const first = await start(disk, 500)
+    const first = await start(disk, { maxDiskBytes: 500 })
     await first.keep([aLetter('x'.repeat(200))])
     await first.close()
 
-    const second = await start(disk, 500)
+    const second = await start(disk, { maxDiskBytes: 500 })
     assert.equal(second.bytesCount, first.bytesCount)
     await assert.rejects(second.keep([aLetter('x'.repeat(200))]), { code: 'DEAD_LETTER_FULL' })
     await second.keep([aLetter('small')])
@@ -116,7 +75,7 @@ describe('DeadLetterStore', () => {
 
   it('takes letters again when a person made room', async () => {
     const disk = new MemoryFileSystem()
-    const store = await start(disk, 400)
+    const store = await start(disk, { maxDiskBytes: 400 })
     await store.keep([aLetter('x'.repeat(200))])
     await assert.rejects(store.keep([aLetter('x'.repeat(200))]), { code: 'DEAD_LETTER_FULL' })
     for (const name of await disk.list(directory)) await disk.remove(`${directory}/${name}`)
@@ -182,32 +141,5 @@ describe('DeadLetterStore', () => {
       ['two'],
     )
     assert.equal(disk.openFilesCount, 0)
-  })
-})
-
-describe('readLetters', () => {
-  it('names the line that is damaged, after giving those before it', async () => {
-    const lines: unknown[] = []
-    const read = async () => {
-      for await (const line of readLetters(Readable.from(['{"record":"a"}\n{"record":\n']))) lines.push(line)
-    }
-    await assert.rejects(read(), { code: 'DEAD_LETTER_UNREADABLE', message: /Line 2 .*damaged/ })
-    assert.deepEqual(lines, [{ record: 'a' }])
-  })
-
-  it('leaves out a last line that was cut short', async () => {
-    const lines: unknown[] = []
-    for await (const line of readLetters(Readable.from([Buffer.from('{"record":"a"}\n{"reco')])))
-      lines.push(line)
-    assert.deepEqual(lines, [{ record: 'a' }])
-  })
-
-  it('reads a long line that comes in many chunks', async () => {
-    const text = `${JSON.stringify({ record: 'x'.repeat(20_000_000) })}\n`
-    const chunks = function* () {
-      for (let at = 0; at < text.length; at += 64 * 1024) yield Buffer.from(text.slice(at, at + 64 * 1024))
-    }
-    for await (const line of readLetters(Readable.from(chunks())))
-      assert.equal(line.record?.length, 20_000_000)
   })
 })
