@@ -1,6 +1,7 @@
 import { deflateRawSync, constants, gunzipSync } from 'node:zlib'
 import type { Destination, Target } from '../../sidecar/core/destination.ts'
 import type { Frame, SealedBatch } from '../../sidecar/core/ports.ts'
+import type { RecordSettings } from '../../sidecar/core/record-settings.ts'
 import type { RecordBlock } from '../../sidecar/core/record-block.ts'
 import { crc32Of } from '../../sidecar/core/gzip-member.ts'
 
@@ -11,6 +12,23 @@ export function aDestination(overrides: Partial<Destination> = {}): Destination 
     flushImmediately: false,
     additionalTags: [],
     dropByTags: [],
+    ...overrides,
+  }
+}
+
+/** The defaults of `records`. */
+export function someRecordSettings(overrides: Partial<RecordSettings> = {}): RecordSettings {
+  return {
+    shape: 'as_is',
+    timeKey: 'timestamp',
+    tagKey: 'tag',
+    logKey: 'log',
+    dateKey: 'date',
+    dateFormat: 'as_is',
+    add: [],
+    wrapText: 'content_type',
+    textKey: 'message',
+    oversizedValues: 'dead_letter',
     ...overrides,
   }
 }
@@ -26,6 +44,7 @@ export function aTarget(
     destination: aDestination(overrides.destination),
     limits: { batchIntervalMs: 30_000, batchSize: 1_000, maxRawBytes: 300_000_000, ...overrides.limits },
     guarantee: overrides.guarantee ?? 'at_least_once',
+    records: someRecordSettings(),
   }
 }
 

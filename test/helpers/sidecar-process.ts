@@ -13,11 +13,13 @@ const main = fileURLToPath(new URL('../../sidecar/main.ts', import.meta.url))
 export class SidecarProcess {
   readonly child: ChildProcess
   readonly url: string
+  readonly adminUrl: string
   readonly logLines: string[]
 
-  private constructor(child: ChildProcess, url: string, logLines: string[]) {
+  private constructor(child: ChildProcess, ports: { port: number; adminPort: number }, logLines: string[]) {
     this.child = child
-    this.url = url
+    this.url = `http://127.0.0.1:${ports.port}`
+    this.adminUrl = `http://127.0.0.1:${ports.adminPort}`
     this.logLines = logLines
   }
 
@@ -30,17 +32,25 @@ export class SidecarProcess {
     const child = spawn(process.execPath, [main, '--config', file], { stdio: ['ignore', 'pipe', 'inherit'] })
     onCleanup(t, () => child.kill('SIGKILL'))
     const logLines: string[] = []
-    const url = await new Promise<string>((resolve, reject) => {
+    const ports = await new Promise<{ port: number; adminPort: number }>((resolve, reject) => {
       child.once('exit', (code) =>
         reject(new Error(`the sidecar ended with ${code}:\n${logLines.join('\n')}`)),
       )
       createInterface({ input: child.stdout }).on('line', (line) => {
         logLines.push(line)
-        const { event, port } = JSON.parse(line) as { event?: string; port?: number }
-        if (event === 'sidecar.started') resolve(`http://127.0.0.1:${port}`)
+        const {
+          event,
+          port = 0,
+          adminPort = 0,
+        } = JSON.parse(line) as {
+          event?: string
+          port?: number
+          adminPort?: number
+        }
+        if (event === 'sidecar.started') resolve({ port, adminPort })
       })
     })
-    return new SidecarProcess(child, url, logLines)
+    return new SidecarProcess(child, ports, logLines)
   }
 
   /** Sends a signal and waits for the end; resolves with the exit code, or the signal that ended it. */

@@ -12,6 +12,8 @@ import { onCleanup } from './cleanup.ts'
 
 export type RunningSidecar = Sidecar & {
   readonly url: string
+  /** Of the admin listener; empty without one. */
+  readonly adminUrl: string
   readonly metrics: Metrics
   /** Every line that it logged. */
   readonly logLines: string[]
@@ -48,8 +50,10 @@ export async function runSidecar(
   onCleanup(t, drain)
   return {
     address: sidecar.address,
+    adminAddress: sidecar.adminAddress,
     drain,
-    url: `http://127.0.0.1:${sidecar.address.port}`,
+    url: `http${config.server.tls === undefined ? '' : 's'}://127.0.0.1:${sidecar.address.port}`,
+    adminUrl: sidecar.adminAddress === undefined ? '' : `http://127.0.0.1:${sidecar.adminAddress.port}`,
     metrics,
     logLines,
     fatal,
@@ -67,7 +71,7 @@ export function configText({
 }): string {
   const given = new Set([...yaml.matchAll(/^(\w+):/gm)].map((match) => match[1]))
   const sections: Record<string, string> = {
-    server: `server: { listen: "127.0.0.1:0", shutdown_grace_ms: 5000 }`,
+    server: `server: { ${freeAdminPort}, listen: "127.0.0.1:0", shutdown_grace_ms: 5000 }`,
     kusto: `kusto: { cluster_url: "${kustoUrl}", database: Logs, table: App, auth: { type: none } }`,
     journal: `journal: { directory: "${directory}/journal" }`,
     dead_letter: `dead_letter: { directory: "${directory}/dead-letter" }`,
@@ -75,7 +79,17 @@ export function configText({
   const rest = Object.entries(sections)
     .filter(([name]) => !given.has(name))
     .map(([, text]) => text)
-  return `${rest.join('\n')}\n${yaml}\n`
+  return `${rest.join('\n')}\n${withFreeAdminPort(yaml)}\n`
+}
+
+const freeAdminPort = 'admin_listen: "127.0.0.1:0"'
+
+/** Tests run side by side, so that a server section of a test's own gets a free admin port too, unless it says otherwise. */
+function withFreeAdminPort(yaml: string): string {
+  if (yaml.includes('admin_listen:')) return yaml
+  return yaml
+    .replace(/^server: *\{/m, `server: { ${freeAdminPort},`)
+    .replace(/^server: *\n( +)/m, `server:\n$1${freeAdminPort}\n$1`)
 }
 
 /** Posts a body and reads the answer. */
@@ -84,6 +98,7 @@ export async function post(
   body: string | Buffer<ArrayBuffer>,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; text: string }> {
-  const response = await fetch(url, { method: 'POST', body, headers })
+  // Of a text fetch would say text/plain, which shippers do not.
+  const response = await fetch(url, { method: 'POST', body: Buffer.from(body as string), headers })
   return { status: response.status, text: await response.text() }
 }

@@ -11,7 +11,7 @@ type Rule = {
   readonly except?: readonly string[]
 }
 
-const stages = ['http', 'decode', 'route', 'journal', 'batch', 'delivery', 'dead-letter']
+const stages = ['http', 'decode', 'route', 'shape', 'journal', 'batch', 'delivery', 'dead-letter']
 
 /**
  * The layers: a stage never imports a stage. They meet in `sidecar.ts` through the interfaces of `core/ports.ts`. Each package
@@ -31,6 +31,7 @@ export const layerRules: Readonly<Record<string, Rule>> = {
   http: { inside: ['core', 'observability'], packages: ['express'] },
   decode: { inside: ['core'], packages: [] },
   route: { inside: ['core'], packages: ['lru-cache'] },
+  shape: { inside: ['core'], packages: [] },
   journal: { inside: ['core', 'observability'], packages: [] },
   batch: { inside: ['core', 'observability'], packages: [] },
   delivery: { inside: ['core', 'observability'], packages: [] },
@@ -39,6 +40,8 @@ export const layerRules: Readonly<Record<string, Rule>> = {
     packages: ['azure-kusto-data', 'azure-kusto-ingest', '@azure/identity', 'undici', 'lru-cache'],
   },
   'dead-letter': { inside: ['core', 'observability'], packages: ['ndjson'] },
+  // undici, since a replay may answer later than the 300 s that the fetch of Node waits.
+  commands: { inside: ['core', 'config', 'dead-letter', 'platform'], packages: ['undici'] },
   'local-kusto': { inside: ['core'], packages: ['*'] },
 }
 

@@ -10,10 +10,11 @@ const units = [
   ['_mb', /^megabytes of (?:1000000|1048576) bytes$/],
 ] as const
 
-/** Keys that count things. Their names are those of the Flink sink. */
+/** Keys that count things. */
 const counts = new Map([
   ['batch_size', /^records$/],
   ['max_attempts', /^attempts$/],
+  ['max_in_flight_requests', /^requests$/],
 ])
 
 function keyOf(path: readonly string[]): string {
