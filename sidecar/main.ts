@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 /** The process: arguments, configuration, signals, exit code. Exit codes are in `config/arguments.ts`. */
 import { readFile } from 'node:fs/promises'
-import { helpText, parseArguments } from './config/arguments.ts'
+import { runDeadLetter } from './commands/dead-letter.ts'
+import { type DeadLetterCommand, parseArguments } from './config/arguments.ts'
+import { readConfigFile } from './config/config-file.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { SidecarError, codeOf, messageOf } from './core/errors.ts'
@@ -26,13 +28,18 @@ async function main(words: readonly string[]): Promise<void> {
   const command = parseArguments(words)
   switch (command.name) {
     case 'help':
-      console.log(helpText)
+      console.log(command.text)
       return
     case 'version':
       console.log(await readVersion())
       return
     case 'run':
       await run(command.configFile)
+      return
+    case 'dead-letter list':
+    case 'dead-letter show':
+    case 'dead-letter replay':
+      process.exitCode = await tend(command)
   }
 }
 
@@ -67,6 +74,15 @@ async function run(configFile: string | undefined): Promise<void> {
   process.exit(0)
 }
 
+/** A command that works on dead letters; resolves with its exit code. */
+async function tend(command: DeadLetterCommand): Promise<number> {
+  // Whoever reads the output may have seen enough, as `head` does.
+  process.stdout.on('error', () => process.exit(exitCodes.other))
+  const write = (text: string) =>
+    new Promise<void>((resolve) => void process.stdout.write(text, () => resolve()))
+  return runDeadLetter(command, { fileSystem, clock, env: process.env, write })
+}
+
 /** Resolves at the first signal, also one that came during the start. A second one ends the process at once, which loses nothing
  * that was acknowledged. */
 function listenForStop(): Promise<void> {
@@ -91,11 +107,7 @@ type Configured = {
 
 async function configure(configFile: string | undefined): Promise<Configured> {
   if (configFile === undefined) return configureForNewcomer()
-  const text = await readFile(configFile, 'utf8').catch((cause: unknown) => {
-    const message = `${configFile} cannot be read: ${messageOf(cause)}`
-    throw new SidecarError('CONFIG_UNREADABLE', message, { cause })
-  })
-  return { config: loadConfig(text, configFile, process.env), stopKusto: async () => undefined }
+  return { config: await readConfigFile(configFile, process.env), stopKusto: async () => undefined }
 }
 
 /** Without a file the embedded local Kusto is started, so that a newcomer sees the whole way work. */

@@ -13,12 +13,24 @@ import { compress } from './batch/compress.ts'
 import type { Config } from './config/config.ts'
 import type { SidecarError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
-import type { BatchStore, Clock, FileSystem, KustoGateway, Random, SealedBatch } from './core/ports.ts'
+import type {
+  BatchStore,
+  Clock,
+  FileSystem,
+  KustoGateway,
+  Random,
+  Router,
+  SealedBatch,
+} from './core/ports.ts'
 import { Semaphore } from './core/semaphore.ts'
 import { DeadLetterStore } from './dead-letter/dead-letter-store.ts'
+import { type ReplayedLetter, blockOfLetter } from './dead-letter/replayed-letter.ts'
+import { parseReplayFilter } from './dead-letter/replay-filter.ts'
 import { decode } from './decode/decode.ts'
 import { decompress } from './decode/decompress.ts'
 import { DeliveryQueue } from './delivery/delivery.ts'
+import { AdminServer } from './http/admin-server.ts'
+import { BodyIntake } from './http/body-intake.ts'
 import { Ingest } from './http/ingest.ts'
 import { HttpServer } from './http/server.ts'
 import { DiskStore } from './journal/disk-store.ts'
@@ -26,6 +38,7 @@ import { MemoryStore } from './journal/memory-store.ts'
 import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { createRouter } from './route/router.ts'
+import { shape } from './shape/shape.ts'
 
 export type SidecarOptions = {
   readonly config: Config
@@ -41,6 +54,8 @@ export type SidecarOptions = {
 
 export interface Sidecar {
   readonly address: AddressInfo
+  /** Undefined without an admin listener. */
+  readonly adminAddress: AddressInfo | undefined
   /**
    * Stops taking requests, seals every batch, and delivers what can be delivered within `server.shutdown_grace_ms`; the rest stays
    * in the journal. Resolves when all is closed.
@@ -53,31 +68,38 @@ const probeIntervalMs = 15_000
 
 /** Starts every stage. Rejects with a fatal SidecarError when it cannot; nothing is left running then. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const { config, clock, log } = options
+  const { config, log } = options
   const store = await openStore(options)
   const deadLetters = new DeadLetterStore({
+    ...options,
     ...config.deadLetter,
-    maxDiskBytes: config.deadLetter.maxDiskBytes,
-    fileSystem: options.fileSystem,
-    clock,
-    metrics: options.metrics,
+    // The journal is synced at this interval, and a sync takes its time.
+    takenIsDurableAfterMs: config.journal.enabled ? 2 * config.journal.syncIntervalMs : 0,
   })
   let http: HttpServer | undefined
+  let admin: AdminServer | undefined
   try {
     await deadLetters.start()
     const delivery = createDelivery(options, deadLetters)
     const batcher = createBatcher(options, store, delivery)
     const waiting = store instanceof DiskStore ? await store.recover() : []
-    http = createHttp(options, { batcher, delivery, deadLetters })
-    const address = await http.listen(config.server.listen.host, config.server.listen.port)
-    // Not before the port is ours: a start that fails must leave nothing running.
+    const inner = { batcher, delivery, deadLetters, ...createIntake(options, batcher, deadLetters) }
+    const { listen, adminListen } = config.server
+    http = await createHttp(options, inner)
+    const address = await http.listen(listen.host, listen.port)
+    admin = adminListen === undefined ? undefined : createAdmin(options, inner, http)
+    const adminAddress = adminListen && (await admin?.listen(adminListen.host, adminListen.port))
+    // Not before the ports are ours: a start that fails must leave nothing running.
     redeliver(waiting, delivery, log)
     const stopProbing = probeKusto(options)
-    log.info({ event: 'sidecar.started', host: address.address, port: address.port }, 'Ready for requests.')
-    const stages = { http, batcher, delivery, deadLetters, store, stopProbing }
-    return { address, drain: () => drain(options, stages) }
+    const { address: host, port } = address
+    const adminPort = adminAddress?.port
+    log.info({ event: 'sidecar.started', host, port, adminPort }, 'Ready for requests.')
+    const stages = { ...inner, http, admin, store, stopProbing }
+    return { address, adminAddress, drain: () => drain(options, stages) }
   } catch (error) {
     http?.close()
+    await admin?.close()
     await deadLetters.close()
     await closeStore(store)
     throw error
@@ -126,25 +148,37 @@ type Inner = {
   readonly batcher: Batcher
   readonly delivery: DeliveryQueue
   readonly deadLetters: DeadLetterStore
+  readonly router: Router
+  readonly bodyIntake: BodyIntake
 }
 
-function createHttp(options: SidecarOptions, { batcher, delivery, deadLetters }: Inner): HttpServer {
-  const { config, clock, log, metrics, gateway } = options
+function createIntake(
+  { config, clock, metrics }: SidecarOptions,
+  intake: Batcher,
+  deadLetters: DeadLetterStore,
+): Pick<Inner, 'router' | 'bodyIntake'> {
   const router = createRouter({ ...config, maxOpenDestinations: limits.openDestinations })
-  const { unrouted } = config
-  const { maxBodyBytes, maxInFlightBytes } = config.server
-  const ingest = new Ingest({
+  const bodyIntake = new BodyIntake({
     decode,
     decompress,
     router,
-    intake: batcher,
+    shape,
+    intake,
     deadLetters,
-    unrouted,
-    maxBodyBytes,
-    maxInFlightBytes,
+    unrouted: config.unrouted,
+    maxBodyBytes: config.server.maxBodyBytes,
     clock,
     metrics,
   })
+  return { router, bodyIntake }
+}
+
+function createHttp(
+  options: SidecarOptions,
+  { delivery, deadLetters, bodyIntake }: Inner,
+): Promise<HttpServer> {
+  const { config, clock, log, metrics, gateway, fileSystem } = options
+  const ingest = new Ingest({ ...config.server, bodyIntake, clock, metrics })
   const reasonsNotReady = () => {
     const { service, delivery: failing } = gateway.trouble()
     // The failure of a batch that is settled by now is history.
@@ -152,20 +186,54 @@ function createHttp(options: SidecarOptions, { batcher, delivery, deadLetters }:
       (reason) => reason !== undefined,
     )
   }
-  const beforeScrape = () => {
-    const oldest = delivery.oldestReceivedAtMs
-    metrics.deliveryOldestSeconds.set(oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)
-    metrics.deadLetterBytes.set(deadLetters.bytesCount)
-  }
-  return new HttpServer({
+  return HttpServer.start({
     ingest,
+    tagHeader: config.records.tagHeader,
+    auth: config.server.auth,
+    tls: config.server.tls,
     reasonsNotReady,
-    beforeScrape,
+    beforeScrape: () => bringGaugesUpToDate(options, { delivery, deadLetters }),
     registry: metrics.registry,
+    fileSystem,
     clock,
     log,
     metrics,
   })
+}
+
+function createAdmin(options: SidecarOptions, inner: Inner, http: HttpServer): AdminServer {
+  const { clock, log, metrics } = options
+  return new AdminServer({
+    reasonsNotReady: () => http.reasonsNotReady(),
+    beforeScrape: () => bringGaugesUpToDate(options, inner),
+    registry: metrics.registry,
+    flush: () => inner.batcher.drain(),
+    replay: async (filter) =>
+      inner.deadLetters.replay(parseReplayFilter(filter), (letter) => takeAgain(letter, inner)),
+    clock,
+    log,
+  })
+}
+
+/** Through the whole pipeline, or, when it went through a part of it before, through the rest. */
+async function takeAgain(
+  letter: ReplayedLetter,
+  { batcher, router, bodyIntake }: Inner,
+): Promise<{ deadLetters: number }> {
+  const { origin, bytes } = letter
+  // The replay bounds what is in work, so that no room has to be asked for.
+  if (origin.kind === 'request') return bodyIntake.take(bytes, origin.head, async () => undefined)
+  await batcher.append(router.targetFor(origin.destination), blockOfLetter(letter))
+  return { deadLetters: 0 }
+}
+
+function bringGaugesUpToDate(
+  { clock, metrics }: SidecarOptions,
+  { delivery, deadLetters }: Pick<Inner, 'delivery' | 'deadLetters'>,
+): void {
+  const oldest = delivery.oldestReceivedAtMs
+  metrics.deliveryOldestSeconds.set(oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)
+  metrics.deadLetterBytes.set(deadLetters.bytesCount)
 }
 
 /** Keeps resources fresh in the background. Returns how to end it. */
@@ -184,17 +252,19 @@ function probeKusto({ gateway, clock }: SidecarOptions): () => void {
 
 type Stages = Inner & {
   readonly http: HttpServer
+  readonly admin: AdminServer | undefined
   readonly store: BatchStore
   readonly stopProbing: () => void
 }
 
 async function drain({ config, clock, gateway, log }: SidecarOptions, stages: Stages): Promise<void> {
-  const { http, batcher, delivery, deadLetters, store, stopProbing } = stages
+  const { http, admin, batcher, delivery, deadLetters, store, stopProbing } = stages
   const { shutdownGraceMs } = config.server
   const after = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
   const deadline = after(shutdownGraceMs)
   log.info({ event: 'sidecar.draining' }, 'Stopping: no new requests; sealing and delivering what is there.')
   stopProbing()
+  deadLetters.stopReplay()
   // Requests that wait for their batch to be settled (no journal) need it sealed; a slow body may use half of the time.
   const answered = http.drain()
   await Promise.race([batcher.drain().then(() => answered), after(shutdownGraceMs / 2)])
@@ -203,6 +273,7 @@ async function drain({ config, clock, gateway, log }: SidecarOptions, stages: St
   await Promise.race([batcher.drain().then(() => delivery.whenIdle()), deadline])
   delivery.stop()
   const isAllDelivered = batcher.isIdle && delivery.unsettledCount === 0
+  await admin?.close()
   await gateway.close()
   await deadLetters.close()
   await closeStore(store)

@@ -1,37 +1,66 @@
 import { parseArgs } from 'node:util'
 import { SidecarError } from '../core/errors.ts'
 import { quoteShort } from '../core/quote-short.ts'
+import {
+  type CommandName,
+  type OptionName,
+  commandOptions,
+  deadLetterCommands,
+  optionTypes,
+  parseTableName,
+  valueProblem,
+} from './command-options.ts'
+import { helpOf } from './help.ts'
 import { nearest } from './nearest.ts'
+import { type PointInTime, parsePointInTime } from './point-in-time.ts'
 import { unavailableText } from './unavailable.ts'
 
 /** What the command line asks for. */
 export type Command =
   | { readonly name: 'run'; readonly configFile: string | undefined }
-  | { readonly name: 'help' }
+  | { readonly name: 'help'; readonly text: string }
   | { readonly name: 'version' }
+  | DeadLetterCommand
 
-const optionTypes = {
-  config: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean' },
-} as const
+export type DeadLetterCommand = ListCommand | ShowCommand | ReplayCommand
 
-const commands = ['run']
-const laterCommands = ['check', 'dead-letter', 'journal', 'send']
+export type ListCommand = LetterSource & {
+  readonly name: 'dead-letter list'
+  readonly selection: LetterSelection
+  readonly json: boolean
+}
 
-export const helpText = `kusto-sidecar takes logs over HTTP from Fluent Bit and Vector and ingests them into Azure Data Explorer.
+export type ShowCommand = LetterSource & {
+  readonly name: 'dead-letter show'
+  readonly selection: LetterSelection
+  readonly json: boolean
+  readonly full: boolean
+  readonly limit: number | undefined
+}
 
-Usage:
-  kusto-sidecar [run] --config FILE    start, with the configuration in FILE
-  kusto-sidecar [run]                  start with an embedded local Kusto, to try it out
-  kusto-sidecar --help                 show this text
-  kusto-sidecar --version              show the version
+export type ReplayCommand = LetterSource & {
+  readonly name: 'dead-letter replay'
+  readonly selection: LetterSelection
+  readonly json: boolean
+  readonly dryRun: boolean
+  readonly limit: number | undefined
+  readonly to: { readonly database: string; readonly table: string } | undefined
+  /** Of the admin listener of the running sidecar. */
+  readonly adminUrl: string | undefined
+}
 
-A file needs one key; sidecar/config/REFERENCE.md has all of them:
-  kusto:
-    cluster_url: https://mycluster.westeurope.kusto.windows.net
+/** At least one is given, but for a replay with `adminUrl`. */
+export type LetterSource = { readonly configFile: string | undefined; readonly directory: string | undefined }
 
-Exit codes: 0 stopped as asked, 78 a mistake in the configuration or on this command line, 1 anything else.`
+export type LetterSelection = {
+  readonly code: string | undefined
+  readonly destination: string | undefined
+  readonly since: PointInTime | undefined
+  readonly until: PointInTime | undefined
+}
+
+const commands = ['run', 'dead-letter']
+const laterCommands = ['check', 'journal', 'send']
 
 /**
  * Reads the words behind the program name. `--help` goes before `--version`, and both before anything else that is right.
@@ -45,49 +74,129 @@ export function parseArguments(words: readonly string[]): Command {
     allowPositionals: true,
     tokens: true,
   })
+  const positionals = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
+  const { command, rest, mistake } = commandOf(positionals)
   const mistakes: string[] = []
-  const seen = new Set<string>()
-  const [command, ...rest] = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
-  let configFile: string | undefined
+  const given = new Map<string, string | undefined>()
   for (const token of tokens) {
     if (token.kind !== 'option') continue
-    mistakes.push(...optionMistakes(token, seen))
-    if (token.name === 'config') configFile = token.value
-    seen.add(token.name)
+    mistakes.push(...optionMistakes(token, given, command))
+    given.set(token.name, token.value)
   }
   // Beside a misspelled option a word can be its value, which may be a secret and is not a command.
   if (mistakes.length === 0) {
-    if (command !== undefined) mistakes.push(...commandMistakes(command))
-    mistakes.push(...rest.map((word) => `the argument ${quoteShort(word)} has no meaning here`))
+    if (mistake !== undefined) mistakes.push(mistake)
+    else mistakes.push(...rest.map((word) => `the argument ${quoteShort(word)} has no meaning here`))
   }
-  if (mistakes.length === 0 && seen.has('help')) return { name: 'help' }
-  if (mistakes.length === 0 && seen.has('version')) return { name: 'version' }
+  if (mistakes.length === 0 && given.has('help')) return { name: 'help', text: helpOf(command) }
+  if (mistakes.length === 0 && given.has('version')) return { name: 'version' }
+  if (mistakes.length === 0) mistakes.push(...missingOptions(command, given))
   if (mistakes.length > 0) {
-    throw new SidecarError(
-      'CONFIG_INVALID',
-      [...mistakes, 'kusto-sidecar --help shows how to start it'].join('\n'),
-    )
+    const help =
+      command === 'run'
+        ? 'kusto-sidecar --help shows how to start it'
+        : `kusto-sidecar ${command} --help shows its options`
+    throw new SidecarError('CONFIG_INVALID', [...mistakes, help].join('\n'))
   }
-  return { name: 'run', configFile }
+  return toCommand(command, given)
 }
 
-function commandMistakes(command: string): string[] {
-  if (commands.includes(command)) return []
-  if (laterCommands.includes(command)) return [`the command "${command}" ${unavailableText}`]
-  return [`there is no command ${quoteShort(command)}${hint(command, [...commands, ...laterCommands])}`]
+type FoundCommand = {
+  /** `run` when there is a mistake. */
+  readonly command: CommandName
+  /** Words that belong to nothing. */
+  readonly rest: readonly string[]
+  readonly mistake?: string
+}
+
+function commandOf([first, second, ...others]: readonly string[]): FoundCommand {
+  if (first === undefined || first === 'run') {
+    return { command: 'run', rest: second === undefined ? [] : [second, ...others] }
+  }
+  if (first === 'dead-letter') {
+    const found = deadLetterCommands.find((name) => name === second)
+    if (found !== undefined) return { command: `dead-letter ${found}`, rest: others }
+    if (second === undefined) return { command: 'dead-letter', rest: [] }
+    const near = hint(second, deadLetterCommands, 'dead-letter ')
+    return {
+      command: 'dead-letter',
+      rest: [],
+      mistake: `there is no command dead-letter ${quoteShort(second)}${near}`,
+    }
+  }
+  const mistake = laterCommands.includes(first)
+    ? `the command "${first}" ${unavailableText}`
+    : `there is no command ${quoteShort(first)}${hint(first, [...commands, ...laterCommands])}`
+  return { command: 'run', rest: [], mistake }
 }
 
 type OptionToken = { readonly name: string; readonly rawName: string; readonly value?: string | undefined }
 
-function optionMistakes({ name, rawName, value }: OptionToken, seen: ReadonlySet<string>): string[] {
-  if (!Object.hasOwn(optionTypes, name)) {
-    const near = hint(name, Object.keys(optionTypes), '--')
-    return [`there is no option ${quoteShort(rawName)}${near}`]
+function optionMistakes(
+  { name, rawName, value }: OptionToken,
+  given: ReadonlyMap<string, unknown>,
+  command: CommandName,
+): string[] {
+  const known: readonly OptionName[] = commandOptions[command]
+  if (!isOptionName(name)) return [`there is no option ${quoteShort(rawName)}${hint(name, known, '--')}`]
+  if (!known.includes(name) && command !== 'dead-letter') {
+    return [`--${name} is no option of ${command}`]
   }
-  if (seen.has(name)) return [`--${name} is given twice`]
-  if (name === 'config')
-    return value === undefined || value === '' ? ['--config needs the name of a file'] : []
-  return value === undefined ? [] : [`--${name} takes no value`]
+  if (given.has(name)) return [`--${name} is given twice`]
+  const problem = valueProblem(name, value)
+  return problem === undefined ? [] : [`--${name} ${problem}`]
+}
+
+function missingOptions(command: CommandName, given: ReadonlyMap<string, unknown>): string[] {
+  if (command === 'run') return []
+  if (command === 'dead-letter') return [`dead-letter needs one of ${deadLetterCommands.join(', ')}`]
+  if (command !== 'dead-letter replay') {
+    return given.has('config') || given.has('dir') ? [] : [`${command} needs --config FILE or --dir DIR`]
+  }
+  if (given.has('dry-run')) {
+    return given.has('config') || given.has('dir')
+      ? []
+      : ['--dry-run needs --config FILE or --dir DIR: it only reads files']
+  }
+  if (given.has('dir'))
+    return ['--dir is of use only with --dry-run: the running sidecar knows its directory']
+  return given.has('config') || given.has('admin')
+    ? []
+    : ['dead-letter replay needs --config FILE or --admin URL']
+}
+
+/** Everything given is valid. */
+function toCommand(command: CommandName, given: ReadonlyMap<string, string | undefined>): Command {
+  const configFile = given.get('config')
+  if (command === 'run' || command === 'dead-letter') return { name: 'run', configFile }
+  const time = (text: string | undefined) => (text === undefined ? undefined : parsePointInTime(text))
+  const limit = given.get('limit')
+  const common = {
+    configFile,
+    directory: given.get('dir'),
+    selection: {
+      code: given.get('code'),
+      destination: given.get('destination'),
+      since: time(given.get('since')),
+      until: time(given.get('until')),
+    },
+    json: given.has('json'),
+  }
+  if (command === 'dead-letter list') return { name: command, ...common }
+  const limited = { ...common, limit: limit === undefined ? undefined : Number(limit) }
+  if (command === 'dead-letter show') return { name: command, ...limited, full: given.has('full') }
+  const to = given.get('to')
+  return {
+    name: command,
+    ...limited,
+    dryRun: given.has('dry-run'),
+    to: to === undefined ? undefined : parseTableName(to),
+    adminUrl: given.get('admin'),
+  }
+}
+
+function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(optionTypes, name)
 }
 
 function hint(word: string, candidates: readonly string[], prefix = ''): string {

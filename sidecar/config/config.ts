@@ -2,19 +2,15 @@ import assert from 'node:assert/strict'
 import type { WriteSettings } from '../core/destination.ts'
 import type { KustoAuth } from '../core/kusto-auth.ts'
 import { bytesPerMb } from '../core/limits.ts'
+import type { RecordSettings } from '../core/record-settings.ts'
 import { ingestionUrlOf, parseKustoUrl } from './kusto-url.ts'
-import { type ListenAddress, parseListenAddress } from './listen-address.ts'
-import { routePath } from './route-path.ts'
+import { type RouteConfig, toRecords, toRoute } from './route-config.ts'
 import type { ConfigFile } from './schema.ts'
+import { type ServerConfig, toServer } from './server-config.ts'
 
 /** A valid configuration as the program uses it: every default filled in, sizes in bytes, times in milliseconds. */
 export type Config = {
-  readonly server: {
-    readonly listen: ListenAddress
-    readonly maxBodyBytes: number
-    readonly maxInFlightBytes: number
-    readonly shutdownGraceMs: number
-  }
+  readonly server: ServerConfig
   readonly kusto: {
     /** Without a slash at the end. */
     readonly clusterUrl: string
@@ -37,14 +33,19 @@ export type Config = {
     readonly maxDiskBytes: number
     readonly syncIntervalMs: number
   }
-  readonly deadLetter: { readonly directory: string; readonly maxDiskBytes: number }
-  /** `path` is a whole request path without a slash at the end; `write` has the values of the route over the common ones. */
-  readonly routes: readonly {
-    readonly path: string
-    readonly database: string
-    readonly table: string
-    readonly write: WriteSettings
-  }[]
+  readonly deadLetter: {
+    readonly directory: string
+    readonly maxDiskBytes: number
+    readonly whenFull: ConfigFile['dead_letter']['when_full']
+  }
+  /** In the order of the file: the first one that fits takes a record. */
+  readonly routes: readonly RouteConfig[]
+  /** For `/ingest/{database}/{table}`: exact names and patterns with `*`. */
+  readonly pathDestinations: {
+    readonly allowedDatabases: readonly string[]
+    readonly allowedTables: readonly string[]
+  }
+  readonly records: RecordSettings & { readonly tagHeader: string }
   readonly unrouted: ConfigFile['unrouted']
   readonly log: Readonly<ConfigFile['log']>
 }
@@ -53,15 +54,8 @@ const bytesPerMebibyte = 1_048_576
 
 /** Turns a file that the schema accepted into the form that the program uses. */
 export function toConfig(file: ConfigFile): Config {
-  const listen = parseListenAddress(file.server.listen)
-  assert(listen !== undefined)
   return {
-    server: {
-      listen,
-      maxBodyBytes: file.server.max_body_mb * bytesPerMebibyte,
-      maxInFlightBytes: file.server.max_in_flight_mb * bytesPerMebibyte,
-      shutdownGraceMs: file.server.shutdown_grace_ms,
-    },
+    server: toServer(file.server),
     kusto: toKusto(file.kusto),
     defaultDestination: toDefaultDestination(file.kusto),
     write: toWrite(file.write),
@@ -80,13 +74,14 @@ export function toConfig(file: ConfigFile): Config {
     deadLetter: {
       directory: file.dead_letter.directory,
       maxDiskBytes: file.dead_letter.max_disk_mb * bytesPerMebibyte,
+      whenFull: file.dead_letter.when_full,
     },
-    routes: file.routes.map(({ match, database, table, ...overrides }) => ({
-      path: routePath(match.path),
-      database,
-      table,
-      write: toWrite({ ...file.write, ...overrides }),
-    })),
+    routes: file.routes.map((route) => toRoute(route, toWrite({ ...file.write, ...route }), file.records)),
+    pathDestinations: {
+      allowedDatabases: file.path_destinations.allowed_databases,
+      allowedTables: file.path_destinations.allowed_tables,
+    },
+    records: { ...toRecords(file.records), tagHeader: file.records.tag_header },
     unrouted: file.unrouted,
     log: file.log,
   }

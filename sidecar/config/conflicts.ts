@@ -1,18 +1,12 @@
 import { resolve } from 'node:path'
 import type { z } from 'zod'
 import { limits } from '../core/limits.ts'
+import type { Check, Path } from './check.ts'
 import { authKeys } from './kusto-section.ts'
 import { isLoopback, parseKustoUrl } from './kusto-url.ts'
-import { routePath } from './route-path.ts'
+import { checkRoutes } from './route-conflicts.ts'
 import type { ConfigFile } from './schema.ts'
-
-type Path = readonly (string | number)[]
-
-type Check = {
-  /** Runs `compare` when none of the values at `paths` has a mistake of its own; only then are they of their types. */
-  when(paths: readonly Path[], compare: () => void): void
-  report(path: Path, message: string): void
-}
+import { checkServer } from './server-conflicts.ts'
 
 /** Time to upload and enqueue a batch after it was sealed, within the time that a shipper waits for its reply. */
 const deliveryTimeMs = 15_000
@@ -34,28 +28,20 @@ export function addConflicts(file: ConfigFile, context: z.core.$RefinementCtx<Co
       context.addIssue({ code: 'custom', path: [...path], message })
     },
   }
-  checkServer(file, check)
+  checkServer(file.server, check)
   checkKustoUrls(file, check)
   checkDefaultDestination(file, check)
   checkAuth(file, check)
   checkRetry(file, check)
   checkDirectories(file, check)
   checkReplyTime(file, check)
-  checkRoutePaths(file, check)
+  checkRoutes(file, check)
 }
 
 /** True when one path leads to the other or they are equal. */
 function overlap(a: readonly PropertyKey[], b: readonly PropertyKey[]): boolean {
   const [shorter, longer] = a.length < b.length ? [a, b] : [b, a]
   return shorter.every((part, index) => part === longer[index])
-}
-
-function checkServer({ server }: ConfigFile, { when, report }: Check): void {
-  const path = ['server', 'max_body_mb']
-  when([path, ['server', 'max_in_flight_mb']], () => {
-    if (server.max_body_mb <= server.max_in_flight_mb) return
-    report(path, 'is over server.max_in_flight_mb, so that the largest body could never be received')
-  })
 }
 
 function checkKustoUrls({ kusto }: ConfigFile, { when, report }: Check): void {
@@ -157,20 +143,6 @@ function checkReplyTime(file: ConfigFile, { when, report }: Check): void {
       }
       const key = interval === undefined ? 'delivery_guarantee' : 'batch_interval_ms'
       if (isTooLong(effective)) report([...path, key], message)
-    })
-  }
-}
-
-function checkRoutePaths({ routes }: ConfigFile, { when, report }: Check): void {
-  if (!Array.isArray(routes)) return
-  const firstIndexes = new Map<string, number>()
-  for (const [index, route] of routes.entries()) {
-    const path = ['routes', index, 'match', 'path']
-    when([path], () => {
-      const requestPath = routePath(route.match.path)
-      const first = firstIndexes.get(requestPath)
-      if (first === undefined) firstIndexes.set(requestPath, index)
-      else report(path, `is the path of routes[${first}] too; each route needs a path of its own`)
     })
   }
 }

@@ -33,6 +33,8 @@ function found(option: Option, value: unknown, variables: readonly string[]): st
   if (option.docs?.secret === true || option.docs?.private === true) return kind
   switch (option.kind) {
     case 'section':
+    case 'map':
+    case 'scalar':
       return kind
     case 'list':
       return Array.isArray(value) ? `a list of ${value.length}` : kind

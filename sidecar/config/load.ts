@@ -41,6 +41,9 @@ export function loadConfig(
 
 function kindAt(path: Path): 'section' | 'list' | 'text' | 'other' {
   const kind = optionAt(path)?.kind
+  if (kind === 'map') return 'section'
+  // A name made of digits must not become a number for one node of many.
+  if (kind === 'scalar' && optionAt(path.slice(0, -1))?.kind === 'map') return 'text'
   if (kind === 'section' || kind === 'list' || kind === 'text') return kind
   return kind === 'choice' ? 'text' : 'other'
 }

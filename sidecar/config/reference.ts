@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { type Option, optionAt, options } from './options.ts'
+import { isItem, type Option, optionAt, options } from './options.ts'
 import { optionName } from './option-name.ts'
 
 /** A whole file, shown at the top of the reference. */
@@ -45,9 +45,7 @@ ${exampleFile.trim()}
 
 /** The text of REFERENCE.md: every key with its type, default, unit, description and an example. */
 export function referenceText(): string {
-  const parts = options
-    .filter((option) => option.path.length > 0 && option.path.at(-1) !== '[]')
-    .map(describe)
+  const parts = options.filter((option) => option.path.length > 0 && !isItem(option)).map(describe)
   return `${[introduction.trimEnd(), ...parts].join('\n\n')}\n`
 }
 
@@ -68,9 +66,11 @@ function describe(option: Option): string {
   return `${heading}\n\n${text}\n\n${facts.join('\n')}`
 }
 
-/** The key of `write` that a key of a route overrides. */
+/** The key of `write` or `records` that a key of a route overrides. */
 function commonOption(option: Option): Option | undefined {
-  return option.docs === undefined ? optionAt(['write', ...option.path.slice(2)]) : undefined
+  if (option.docs !== undefined) return undefined
+  const key = option.path.slice(2)
+  return optionAt(['write', ...key]) ?? optionAt(['records', ...key])
 }
 
 function typeText(option: Option): string {

@@ -1,40 +1,12 @@
 import { z } from 'zod'
 import { addConflicts } from './conflicts.ts'
-import { databaseExpected, kustoName, kustoSection, tableExpected } from './kusto-section.ts'
-import { checkedText, optionDocs } from './option-docs.ts'
-import { routePathProblem } from './route-path.ts'
-import { deadLetterSection, journalSection, logSection, retrySection, serverSection } from './sections.ts'
-import { writeKeys, writeSection } from './write-section.ts'
-
-const routeSection = z.strictObject({
-  match: z
-    .strictObject({
-      path: checkedText(routePathProblem).register(optionDocs, {
-        text: 'The request path, or a bare name: `nginx` means `/ingest/nginx`. A slash at the end does not count.',
-        expected: 'a path such as "/ingest/nginx" or a name such as "nginx"',
-        example: 'nginx',
-      }),
-    })
-    .register(optionDocs, { text: 'Which requests the route is for.' }),
-  database: kustoName().register(optionDocs, {
-    text: 'The database of the table.',
-    expected: databaseExpected,
-    example: 'Logs',
-  }),
-  table: kustoName().register(optionDocs, {
-    text: 'The table that the records go to.',
-    expected: tableExpected,
-    example: 'Nginx',
-  }),
-  batch_interval_ms: writeKeys.batch_interval_ms.exactOptional(),
-  batch_size: writeKeys.batch_size.exactOptional(),
-  client_batch_size_limit_mb: writeKeys.client_batch_size_limit_mb.exactOptional(),
-  flush_immediately: writeKeys.flush_immediately.exactOptional(),
-  delivery_guarantee: writeKeys.delivery_guarantee.exactOptional(),
-  ingestion_mapping_ref: writeKeys.ingestion_mapping_ref.exactOptional(),
-  additional_tags: writeKeys.additional_tags.exactOptional(),
-  drop_by_tags: writeKeys.drop_by_tags.exactOptional(),
-})
+import { kustoSection } from './kusto-section.ts'
+import { optionDocs } from './option-docs.ts'
+import { recordsSection } from './records-section.ts'
+import { pathDestinationsSection, routeSection } from './route-section.ts'
+import { deadLetterSection, journalSection, logSection, retrySection } from './sections.ts'
+import { serverSection } from './server-section.ts'
+import { writeSection } from './write-section.ts'
 
 const fileShape = z.strictObject({
   server: serverSection.prefault({}).register(optionDocs, { text: 'The side of the shippers.' }),
@@ -47,12 +19,18 @@ const fileShape = z.strictObject({
     .register(optionDocs, { text: 'What happens when Kusto cannot be reached.' }),
   journal: journalSection.prefault({}).register(optionDocs, { text: 'The batches on disk.' }),
   dead_letter: deadLetterSection.prefault({}).register(optionDocs, { text: 'What can never be delivered.' }),
+  records: recordsSection.prefault({}).register(optionDocs, {
+    text: 'How records are read, and what is done to them before they are batched. A route can have its own value for each key but `tag_header`.',
+  }),
   routes: z.array(routeSection).max(1_000).default([]).register(optionDocs, {
-    text: 'Paths with a destination of their own. They go before `/ingest/{database}/{table}` and `/`, and each may have any key of `write` besides.',
+    text: 'Which records go where. The first route that fits takes a record; what none takes goes by its path to `/ingest/{database}/{table}` or, for `/`, to `kusto.database`. Each may have any key of `write` and `records` besides.',
     expected: 'a list of at most 1000 routes',
   }),
+  path_destinations: pathDestinationsSection.prefault({}).register(optionDocs, {
+    text: 'Which destinations a shipper may name in the path `/ingest/{database}/{table}`. The databases that the credential can write to are the outer limit.',
+  }),
   unrouted: z.enum(['dead_letter', 'reject']).default('dead_letter').register(optionDocs, {
-    text: 'What happens to records whose path has no destination or an invalid name. `dead_letter` keeps them and answers 200; `reject` answers 404 or 400, and shippers then drop what they sent.',
+    text: 'What happens to records that have no destination, or one with a name that is invalid or not allowed. `dead_letter` keeps them and answers 200; `reject` answers 404 or 400, and shippers then drop what they sent.',
     example: 'reject',
   }),
   log: logSection.prefault({}).register(optionDocs, { text: 'What the sidecar writes about itself.' }),

@@ -1,37 +1,8 @@
 import { z } from 'zod'
-import { parseListenAddress } from './listen-address.ts'
-import { checkedText, optionDocs, text, wholeNumber } from './option-docs.ts'
+import { optionDocs, text, wholeNumber } from './option-docs.ts'
 
 const mebibytes = 'megabytes of 1048576 bytes'
 const maxDiskMb = 10_485_760
-const listenExpected = 'an address and a port, such as "0.0.0.0:8080" or "[::]:8080"'
-
-export const serverSection = z.strictObject({
-  listen: checkedText((value) =>
-    parseListenAddress(value) === undefined ? `expected ${listenExpected}, found other text` : undefined,
-  )
-    .default('0.0.0.0:8080')
-    .register(optionDocs, {
-      text: 'Where the sidecar listens for shippers. Use `127.0.0.1` when they run in the same pod or on the same machine; port 0 takes a free one.',
-      expected: listenExpected,
-      example: '127.0.0.1:8080',
-    }),
-  max_body_mb: wholeNumber(1, 1_024).default(32).register(optionDocs, {
-    text: 'The largest body that is accepted, before and after decompression. A larger one is answered 413, and shippers drop what they sent, so stay above what they send at most.',
-    unit: mebibytes,
-    example: 64,
-  }),
-  max_in_flight_mb: wholeNumber(1, 65_536).default(256).register(optionDocs, {
-    text: 'How much memory the bodies of all requests in work may take together. Above it shippers are asked to come back later; set it by the memory limit of the container.',
-    unit: mebibytes,
-    example: 128,
-  }),
-  shutdown_grace_ms: wholeNumber(0, 3_600_000).default(20_000).register(optionDocs, {
-    text: 'How long to go on delivering after the signal to stop; what is left stays in the journal. Stay below the grace period of the platform (30 seconds in Kubernetes).',
-    unit: 'milliseconds',
-    example: 50_000,
-  }),
-})
 
 export const retrySection = z.strictObject({
   max_attempts: wholeNumber(1, 1_000).default(3).register(optionDocs, {
@@ -80,14 +51,18 @@ export const journalSection = z.strictObject({
 
 export const deadLetterSection = z.strictObject({
   directory: text(4_096).default('./kusto-sidecar-data/dead-letter').register(optionDocs, {
-    text: 'Where records and batches that can never be delivered are kept with the reason, for a person to look at.',
+    text: 'Where records and batches that can never be delivered are kept with the reason, for a person to look at. Each sidecar needs a directory of its own.',
     expected: 'the path of a directory',
     example: '/var/lib/kusto-sidecar/dead-letter',
   }),
   max_disk_mb: wholeNumber(1, maxDiskMb).default(1_024).register(optionDocs, {
-    text: 'How much the dead-letter directory may hold. When it is full, what cannot be kept is answered 503 instead of being dropped.',
+    text: 'How much the dead-letter directory may hold. What happens when it is full is said by `when_full`.',
     unit: mebibytes,
     example: 2_048,
+  }),
+  when_full: z.enum(['backpressure', 'evict_oldest']).default('backpressure').register(optionDocs, {
+    text: '`backpressure` loses nothing: what cannot be kept is answered 503, and shippers send it again until somebody makes room. `evict_oldest` removes the oldest files for new letters; what was in them is lost, and each is told in the log.',
+    example: 'evict_oldest',
   }),
 })
 

@@ -5,26 +5,14 @@ import { optionName } from './option-name.ts'
  * name instead of being called unknown, so that nobody looks for a misspelling.
  */
 const keys = new Set([
-  'server.admin_listen',
-  'server.auth',
-  'server.tls',
   'kusto.ingestion',
   'write.poll_for_ingestion_status',
   'write.poll_interval_ms',
   'write.poll_timeout_ms',
   'journal.dedup',
-  'records',
-  'routes[].match.tag',
-  'routes[].match.field',
-  'routes[].match.equals',
   'routes[].poll_for_ingestion_status',
   'routes[].poll_interval_ms',
   'routes[].poll_timeout_ms',
-  'routes[].shape',
-  'routes[].time_key',
-  'routes[].tag_key',
-  'routes[].log_key',
-  'routes[].tag_header',
 ])
 
 const values: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,5 @@
 import { nearest } from './nearest.ts'
-import { type Option, options } from './options.ts'
+import { isItem, type Option, options } from './options.ts'
 import { optionName } from './option-name.ts'
 import { isUnavailableKey, unavailableText } from './unavailable.ts'
 
@@ -34,5 +34,5 @@ function lastPart(option: Option): string {
 
 /** Not the root and not the item of a list. */
 function isKey(option: Option): boolean {
-  return lastPart(option) !== '' && lastPart(option) !== '[]'
+  return lastPart(option) !== '' && !isItem(option)
 }

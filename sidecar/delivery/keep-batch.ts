@@ -15,11 +15,12 @@ export async function keepBatchAsDeadLetters(
   deadLetters: DeadLetterSink,
 ): Promise<void> {
   const destination = destinationLabel(batch.destination)
+  const origin = { kind: 'batch', destination: batch.destination } as const
   let letters: DeadLetter[] = []
   let bytesCount = 0
   await pipeline(batch.read(), createGunzip(), async (chunks: AsyncIterable<Buffer>) => {
     for await (const bytes of lines(chunks)) {
-      letters.push({ code: why.code, reason: why.message, destination, bytes })
+      letters.push({ code: why.code, reason: why.message, destination, origin, bytes })
       bytesCount += bytes.length
       if (letters.length < recordsAtOnce && bytesCount < bytesAtOnce) continue
       await deadLetters.keep(letters)

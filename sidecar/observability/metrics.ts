@@ -37,6 +37,13 @@ export function createMetrics() {
     ),
     httpInFlightBytes: gauge('sidecar_http_in_flight_bytes', 'Bytes of bodies held in memory.'),
 
+    httpInFlightRequests: gauge('sidecar_http_in_flight_requests', 'Requests in work.'),
+    httpJoinedRequests: counter(
+      'sidecar_http_joined_requests_total',
+      'Requests answered with the result of an identical one that was in work.',
+    ),
+    httpUnauthorized: counter('sidecar_http_unauthorized_total', 'Requests refused for their credential.'),
+
     decodeRecords: counter('sidecar_decode_records_total', 'Records read from bodies.'),
     decodeRecordBytes: counter('sidecar_decode_record_bytes_total', 'Bytes of these records, uncompressed.'),
 
@@ -46,6 +53,10 @@ export function createMetrics() {
       ['code'],
     ),
     deadLetterBytes: gauge('sidecar_dead_letter_bytes', 'Bytes in the dead-letter directory.'),
+    deadLetterEvictedBytes: counter(
+      'sidecar_dead_letter_evicted_bytes_total',
+      'Bytes of the oldest files removed from a full directory (dead_letter.when_full: evict_oldest).',
+    ),
 
     journalBytes: gauge('sidecar_journal_bytes', 'Bytes in the journal directory.'),
     journalFrames: counter('sidecar_journal_frames_total', 'Frames written.'),

@@ -75,7 +75,7 @@ async function demo(): Promise<number> {
 async function start(directory: string, kustoUrl: string, port: number) {
   const config = loadConfig(
     `
-server: { listen: "127.0.0.1:${port}" }
+server: { listen: "127.0.0.1:${port}", admin_listen: "127.0.0.1:0" }
 kusto: { cluster_url: "${kustoUrl}", database: Demo, table: Logs, auth: { type: none } }
 write: { batch_interval_ms: 1000, ingestion_mapping_ref: fluent_bit }
 journal: { directory: ${JSON.stringify(join(directory, 'journal'))} }

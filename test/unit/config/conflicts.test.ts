@@ -8,6 +8,40 @@ const refused: Record<string, [string, RegExp]> = {
     'server: { max_body_mb: 257 }',
     /^server\.max_body_mb: is over server\.max_in_flight_mb/,
   ],
+  'one address for both listeners': [
+    'server: { listen: "127.0.0.1:9", admin_listen: "127.0.0.1:9" }',
+    /^server\.admin_listen: is also server\.listen/,
+  ],
+  'an address that is a part of the other': [
+    'server: { listen: "0.0.0.0:8081" }',
+    /^server\.admin_listen: is also server\.listen/,
+  ],
+  'basic without anybody': [
+    'server: { auth: { type: basic } }',
+    /^server\.auth\.type: is "basic", which needs/,
+  ],
+  'bearer without any token': [
+    'server: { auth: { type: bearer } }',
+    /^server\.auth\.type: is "bearer", which needs token or/,
+  ],
+  'a name without its password': [
+    'server: { auth: { type: basic, username: a, users_file: f } }',
+    /^server\.auth\.password: is needed with/,
+  ],
+  'a password without its name': [
+    'server: { auth: { type: basic, password: PLANTED, users_file: f } }',
+    /^server\.auth\.username: is needed with/,
+  ],
+  'a credential that nobody is asked for': [
+    'server: { auth: { token: PLANTED } }',
+    /^server\.auth\.token: is not used when server\.auth\.type is "none"/,
+  ],
+  'a credential of another type': [
+    'server: { auth: { type: basic, users_file: f, token_files: [a] } }',
+    /^server\.auth\.token_files: is not used when server\.auth\.type is "basic"/,
+  ],
+  'a certificate without its key': ['server: { tls: { cert_file: a } }', /^server\.tls\.key_file: is needed/],
+  'a key without its certificate': ['server: { tls: { key_file: a } }', /^server\.tls\.cert_file: is needed/],
   'a longest pause under the shortest': [
     'retry: { base_interval_ms: 60001 }',
     /^retry\.max_interval_ms: is under/,
@@ -31,7 +65,7 @@ const refused: Record<string, [string, RegExp]> = {
   ],
   'two routes with one path': [
     'routes:\n  - { match: { path: nginx }, database: d, table: t }\n  - { match: { path: /ingest/nginx/ }, database: d, table: u }',
-    /^routes\[1\]\.match\.path: is the path of routes\[0\] too/,
+    /^routes\[1\]\.match: takes only what routes\[0\] has taken before/,
   ],
   'a path of the sidecar itself': [
     'routes: [{ match: { path: /metrics }, database: d, table: t }]',
@@ -103,9 +137,20 @@ describe('impossible combinations', () => {
 
   it('survives sections of any wrong type', () => {
     for (const value of ['5', 'x', '[]', 'true']) {
-      const sections = ['server', 'kusto', 'write', 'retry', 'journal', 'dead_letter', 'routes', 'log']
+      const sections = [
+        'server',
+        'kusto',
+        'write',
+        'retry',
+        'journal',
+        'dead_letter',
+        'records',
+        'routes',
+        'path_destinations',
+        'log',
+      ]
       const mistakes = mistakesIn(sections.map((section) => `${section}: ${value}\n`).join(''))
-      assert.equal(mistakes.length, value === '[]' ? 7 : 8)
+      assert.equal(mistakes.length, value === '[]' ? sections.length - 1 : sections.length)
     }
     assert.equal(
       mistakesIn(`${smallest}routes: [5, null, [], { match: 7, database: d, table: t }]\n`).length,

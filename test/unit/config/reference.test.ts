@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { loadConfig } from '../../../sidecar/config/load.ts'
 import { optionName } from '../../../sidecar/config/option-name.ts'
-import { options } from '../../../sidecar/config/options.ts'
+import { isItem, options } from '../../../sidecar/config/options.ts'
 import { exampleFile, referenceText } from '../../../sidecar/config/reference.ts'
 
 describe('REFERENCE.md', () => {
@@ -18,7 +18,7 @@ describe('REFERENCE.md', () => {
   })
 
   it('describes every key in whole sentences, with an example that is valid', () => {
-    const keys = options.filter((option) => option.path.length > 0 && option.path.at(-1) !== '[]')
+    const keys = options.filter((option) => option.path.length > 0 && !isItem(option))
     assert(keys.length > 40)
     for (const option of keys) {
       const name = optionName(option.path)
