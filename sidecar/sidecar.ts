@@ -30,7 +30,7 @@ import { decode } from './decode/decode.ts'
 import { decompress } from './decode/decompress.ts'
 import { DeliveryQueue } from './delivery/delivery.ts'
 import { AdminServer } from './http/admin-server.ts'
-import { BodyIntake } from './http/body-intake.ts'
+import { BodyIntake, type Room } from './http/body-intake.ts'
 import { Ingest } from './http/ingest.ts'
 import { HttpServer } from './http/server.ts'
 import { DiskStore } from './journal/disk-store.ts'
@@ -207,7 +207,7 @@ function createAdmin(options: SidecarOptions, inner: Inner, http: HttpServer): A
     reasonsNotReady: () => http.reasonsNotReady(),
     beforeScrape: () => bringGaugesUpToDate(options, inner),
     registry: metrics.registry,
-    flush: () => inner.batcher.drain(),
+    flush: () => inner.batcher.flush(),
     replay: async (filter) =>
       inner.deadLetters.replay(parseReplayFilter(filter), (letter) => takeAgain(letter, inner)),
     clock,
@@ -215,15 +215,17 @@ function createAdmin(options: SidecarOptions, inner: Inner, http: HttpServer): A
   })
 }
 
+/** A replay bounds what is in work itself, so that no room has to be asked for. */
+const unboundedRoom: Room = { take: async () => undefined, hasRoom: () => true, count: () => undefined }
+
 /** Through the whole pipeline, or, when it went through a part of it before, through the rest. */
 async function takeAgain(
   letter: ReplayedLetter,
   { batcher, router, bodyIntake }: Inner,
 ): Promise<{ deadLetters: number }> {
   const { origin, bytes } = letter
-  // The replay bounds what is in work, so that no room has to be asked for.
-  if (origin.kind === 'request') return bodyIntake.take(bytes, origin.head, async () => undefined)
-  await batcher.append(router.targetFor(origin.destination), blockOfLetter(letter))
+  if (origin.kind === 'request') return bodyIntake.take(bytes, origin.head, unboundedRoom)
+  await batcher.append([{ target: router.targetFor(origin.destination), block: blockOfLetter(letter) }])
   return { deadLetters: 0 }
 }
 

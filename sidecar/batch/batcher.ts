@@ -1,7 +1,7 @@
-import type { Intake } from '../core/ports.ts'
+import type { Intake, RoutedBlock } from '../core/ports.ts'
 import { targetKey, type Target } from '../core/destination.ts'
 import { SidecarError } from '../core/errors.ts'
-import { recordCount, type RecordBlock } from '../core/record-block.ts'
+import { recordCount } from '../core/record-block.ts'
 import { Lane, type LaneContext } from './lane.ts'
 
 export type BatcherOptions = LaneContext & {
@@ -14,12 +14,20 @@ export type BatcherOptions = LaneContext & {
 /** What a waiting request costs besides its records: promises, entries, the buffer around them. */
 const requestOverheadBytes = 1_000
 
+/** Deflate writes what it cannot compress as it is, with a few bytes for each 16 KB. */
+const deflateGrowth = 1.01
+
+function sizeOf({ block }: RoutedBlock): number {
+  return block.bytes.length + requestOverheadBytes
+}
+
 /**
  * Brings records into batches, one lane for each destination.
  *
  * `append` resolves as the target's guarantee says: `none` at once, `at_least_once` when the records are written to the journal
- * (or, without one, when their batch is settled). It rejects with HTTP_OVERLOADED, ROUTE_TOO_MANY_DESTINATIONS or the error of
- * the journal; then the sender still has the records and is told to come again. Some of them may be stored all the same.
+ * (or, without one, when their batch is settled). It rejects with HTTP_OVERLOADED, ROUTE_TOO_MANY_DESTINATIONS, JOURNAL_FULL or
+ * MEMORY_FULL before anything is stored, or with a later error of the journal; then the sender still has the records and is told to come
+ * again, and some of them may be stored all the same.
  */
 export class Batcher implements Intake {
   readonly #options: BatcherOptions
@@ -30,20 +38,42 @@ export class Batcher implements Intake {
     this.#options = options
   }
 
-  async append(target: Target, block: RecordBlock): Promise<void> {
-    if (recordCount(block) === 0) return
-    const bytesCount = block.bytes.length + requestOverheadBytes
-    this.#reserve(bytesCount)
-    let written: Promise<void>
-    try {
-      written = this.#laneFor(target).append(block)
-    } catch (error) {
-      this.#release(bytesCount)
-      throw error
+  ensureRoom(parts: readonly RoutedBlock[]): void {
+    const { maxPendingBytes, store } = this.#options
+    if (parts.length === 0) return
+    const bytesCount = parts.reduce((sum, part) => sum + sizeOf(part), 0)
+    // A single request larger than the limit is let in when nothing else waits, or it could never be taken.
+    if (this.#pendingBytes > 0 && this.#pendingBytes + bytesCount > maxPendingBytes) {
+      const message = `${this.#pendingBytes} bytes of records wait to be written, and server.max_in_flight_mb is ${maxPendingBytes} bytes. Senders are told to try again.`
+      throw new SidecarError('HTTP_OVERLOADED', message)
     }
-    const released = written.finally(() => this.#release(bytesCount))
-    if (target.guarantee === 'none') released.catch(() => undefined)
-    else await released
+    // What compresses badly grows by less than this. Records of "none" wait in memory for room.
+    const keptBytes = parts.reduce(
+      (sum, part) => sum + (part.target.guarantee === 'none' ? 0 : sizeOf(part)),
+      0,
+    )
+    if (keptBytes > 0) store.ensureRoom(Math.ceil((this.#pendingBytes + keptBytes) * deflateGrowth))
+  }
+
+  async append(parts: readonly RoutedBlock[]): Promise<void> {
+    const filled = parts.filter(({ block }) => recordCount(block) > 0)
+    this.ensureRoom(filled)
+    // All lanes before any record: a part that is refused must not leave the others stored.
+    const lanes = this.#lanesFor(filled.map(({ target }) => target))
+    const outcomes = filled.map(({ target, block }, index) => {
+      const bytesCount = sizeOf({ target, block })
+      this.#reserve(bytesCount)
+      const written = (lanes[index] as Lane).append(block).finally(() => this.#release(bytesCount))
+      // Sent away or not, the sender hears of it once all parts are through; until then nobody else listens.
+      written.catch(() => undefined)
+      return target.guarantee === 'none' ? undefined : written
+    })
+    await Promise.all(outcomes)
+  }
+
+  /** Seals what is open now, also when more records wait. Resolves when it was handed to delivery. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.flush()))
   }
 
   /** Every record was written, and every batch sealed and handed to delivery. */
@@ -56,15 +86,21 @@ export class Batcher implements Intake {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.drain()))
   }
 
-  #laneFor(target: Target): Lane {
-    const key = targetKey(target)
-    const existing = this.#lanes.get(key)
-    if (existing !== undefined) return existing
-    if (this.#lanes.size >= this.#options.maxDestinations) this.#dropIdleLanes()
-    if (this.#lanes.size >= this.#options.maxDestinations) {
-      const message = `${this.#lanes.size} destinations have an open batch, which is the limit. A shorter write.batch_interval_ms closes them sooner; fewer different tables are better.`
+  /** The lanes of all targets, or none when they would be too many. */
+  #lanesFor(targets: readonly Target[]): Lane[] {
+    const keys = targets.map(targetKey)
+    const countWithNew = () => this.#lanes.size + new Set(keys.filter((key) => !this.#lanes.has(key))).size
+    if (countWithNew() > this.#options.maxDestinations) this.#dropIdleLanes()
+    if (countWithNew() > this.#options.maxDestinations) {
+      const message = `${this.#lanes.size} destinations have an open batch, and ${this.#options.maxDestinations} is the limit. A shorter write.batch_interval_ms closes them sooner; fewer different tables are better.`
       throw new SidecarError('ROUTE_TOO_MANY_DESTINATIONS', message)
     }
+    return targets.map((target, index) => this.#laneOf(keys[index] as string, target))
+  }
+
+  #laneOf(key: string, target: Target): Lane {
+    const existing = this.#lanes.get(key)
+    if (existing !== undefined) return existing
     const lane = new Lane(this.#options, target)
     this.#lanes.set(key, lane)
     return lane
@@ -75,14 +111,8 @@ export class Batcher implements Intake {
   }
 
   #reserve(bytesCount: number): void {
-    const { maxPendingBytes, metrics } = this.#options
-    // A single request larger than the limit is let in when nothing else waits, or it could never be taken.
-    if (this.#pendingBytes > 0 && this.#pendingBytes + bytesCount > maxPendingBytes) {
-      const message = `${this.#pendingBytes} bytes of records wait to be written, and server.max_in_flight_mb is ${maxPendingBytes} bytes. Senders are told to try again.`
-      throw new SidecarError('HTTP_OVERLOADED', message)
-    }
     this.#pendingBytes += bytesCount
-    metrics.batchPendingBytes.set(this.#pendingBytes)
+    this.#options.metrics.batchPendingBytes.set(this.#pendingBytes)
   }
 
   #release(bytesCount: number): void {

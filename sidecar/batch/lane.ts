@@ -73,6 +73,12 @@ export class Lane {
     await Promise.all(this.#sealing)
   }
 
+  /** Seals the active batch behind what is written or in work. Resolves when all sealed batches were handed to delivery. */
+  async flush(): Promise<void> {
+    this.#sealActive('flush')
+    await Promise.all(this.#sealing)
+  }
+
   /** Nothing waits and nothing is in work. */
   get #isQuiet(): boolean {
     return this.#groupsInWork === 0 && !this.#isOpening && this.#pending.isEmpty

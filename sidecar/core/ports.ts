@@ -80,6 +80,8 @@ export type Frame = {
 export interface BatchStore {
   /** Whether a written frame survives the death of the process. */
   readonly isDurable: boolean
+  /** Throws JOURNAL_FULL or MEMORY_FULL when so many bytes more might not fit. */
+  ensureRoom(bytesCount: number): void
   /** Rejects with JOURNAL_WRITE_FAILED, JOURNAL_FULL or MEMORY_FULL. */
   open(destination: Destination): Promise<OpenBatch>
 }
@@ -188,7 +190,7 @@ export type Decompress = (body: Buffer, encoding: string | undefined, maxBytes: 
 
 /** The records of a block by where they go. Every record of the block is in exactly one part, in its order. */
 export type Division = {
-  readonly routed: readonly { readonly target: Target; readonly block: RecordBlock }[]
+  readonly routed: readonly RoutedBlock[]
   /** Records without a destination, with a SidecarError that says why. */
   readonly unrouted: readonly { readonly block: RecordBlock; readonly why: SidecarError }[]
 }
@@ -221,7 +223,16 @@ export interface Deliver {
   deliver(batch: SealedBatch, options: { readonly keepExhausted: boolean }): Promise<void>
 }
 
-/** Takes records on their way to a batch. Resolves when they are as safe as the target's guarantee promises. */
+/** Records of one request and where they go. */
+export type RoutedBlock = { readonly target: Target; readonly block: RecordBlock }
+
+/** Takes the records of a request on their way to batches. */
 export interface Intake {
-  append(target: Target, block: RecordBlock): Promise<void>
+  /** Throws what `append` would refuse these parts with for want of room, if it were called now. */
+  ensureRoom(parts: readonly RoutedBlock[]): void
+  /**
+   * Resolves when all parts are as safe as their targets' guarantees promise. What lacks room is refused as a whole before any of it is
+   * stored, since the sender comes again with all of it.
+   */
+  append(parts: readonly RoutedBlock[]): Promise<void>
 }

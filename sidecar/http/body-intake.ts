@@ -16,10 +16,11 @@ import type {
   Division,
   Intake,
   LetterOrigin,
+  RoutedBlock,
   Router,
   Shape,
 } from '../core/ports.ts'
-import { destinationLabel, type Target } from '../core/destination.ts'
+import { destinationLabel } from '../core/destination.ts'
 import { SidecarError, type ErrorCode } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { recordCount, recordsOf, type RecordBlock } from '../core/record-block.ts'
@@ -27,6 +28,7 @@ import type { RecordSettings } from '../core/record-settings.ts'
 import { isOtlpPath, type RequestHead } from '../core/request-head.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { Lease } from './budget.ts'
 
 export type BodyIntakeOptions = {
   readonly decode: Decode
@@ -44,8 +46,8 @@ export type BodyIntakeOptions = {
 /** What became of the records of a body. */
 export type IntakeResult = { readonly records: number; readonly deadLetters: number }
 
-/** Takes room for so many more bytes, or rejects with HTTP_OVERLOADED. */
-export type Hold = (bytesCount: number) => Promise<void>
+/** The share of the memory that a body holds and may grow in. */
+export type Room = Omit<Lease, 'release'>
 
 /** Bodies that are refused for what they are, and kept. */
 const keptWhenRefused: ReadonlySet<ErrorCode> = new Set([
@@ -54,8 +56,6 @@ const keptWhenRefused: ReadonlySet<ErrorCode> = new Set([
   'HTTP_ENCODING_BROKEN',
   'DECODE_UNREADABLE',
 ])
-
-type Shaped = { readonly target: Target; readonly block: RecordBlock }
 
 export class BodyIntake {
   readonly #options: BodyIntakeOptions
@@ -66,36 +66,43 @@ export class BodyIntake {
     this.#options = options
   }
 
-  /** Rejects with the SidecarError that the sender is to be told. `hold` is asked for room for what the body grows to. */
-  async take(body: Buffer, head: RequestHead, hold: Hold): Promise<IntakeResult> {
+  /** Rejects with the SidecarError that the sender is to be told. */
+  async take(body: Buffer, head: RequestHead, room: Room): Promise<IntakeResult> {
     const { metrics, router } = this.#options
     const plan = router.plan(head)
-    const decoded = await this.#decode(body, head, plan.records, hold)
+    const decoded = await this.#decode(body, head, plan.records, room)
     metrics.decodeRecords.inc(recordCount(decoded.block))
     metrics.decodeRecordBytes.inc(decoded.block.bytes.length)
     const division = plan.divide(decoded.block)
     this.#refuseUnrouted(division)
     const { shaped, letters } = this.#shape(division, head)
+    countGrowth(
+      room,
+      decoded.block.bytes,
+      shaped.map(({ block }) => block),
+    )
+    // Before anything is kept: a sender that is sent away comes again, and with it every bad record.
+    this.#options.intake.ensureRoom(shaped)
     letters.unshift(...rejectedLetters(decoded, head, labelOf(division, head)))
     // First what is bad: should the good records then fail, they come again, and a second copy of a dead letter does no harm.
     await this.#keep(letters)
-    await this.#inTime(
-      Promise.all(shaped.map(({ target, block }) => this.#options.intake.append(target, block))),
-    )
+    await this.#inTime(this.#options.intake.append(shaped))
     return {
       records: shaped.reduce((sum, { block }) => sum + recordCount(block), 0),
       deadLetters: letters.length,
     }
   }
 
-  async #decode(body: Buffer, head: RequestHead, records: RecordSettings, hold: Hold): Promise<Decoded> {
+  async #decode(body: Buffer, head: RequestHead, records: RecordSettings, room: Room): Promise<Decoded> {
     const { decode, decompress, maxBodyBytes } = this.#options
     const { contentType, contentEncoding } = head
     try {
       if (body.length > maxBodyBytes) throw tooLarge(body.length, maxBodyBytes)
       const raw = await this.#decompressions.run(() => decompress(body, contentEncoding, maxBodyBytes))
-      if (raw !== body) await hold(raw.length)
-      return decode(raw, { contentType, isOtlp: isOtlpPath(head.path), records })
+      if (raw !== body) await room.take(raw.length)
+      const decoded = decode(raw, { contentType, isOtlp: isOtlpPath(head.path), records })
+      countGrowth(room, raw, [decoded.block])
+      return decoded
     } catch (error) {
       if (error instanceof SidecarError && keptWhenRefused.has(error.code)) {
         const origin = { kind: 'request', head } as const
@@ -113,7 +120,10 @@ export class BodyIntake {
     if (this.#options.unrouted === 'reject' && routed.length === 0 && first !== undefined) throw first.why
   }
 
-  #shape({ routed, unrouted }: Division, head: RequestHead): { shaped: Shaped[]; letters: DeadLetter[] } {
+  #shape(
+    { routed, unrouted }: Division,
+    head: RequestHead,
+  ): { shaped: RoutedBlock[]; letters: DeadLetter[] } {
     const origin = decodedOrigin(head)
     const letters = unrouted.flatMap(({ block, why }) => unroutedLetters(block, why, head.path, origin))
     const shaped = routed.map(({ target, block }) => {
@@ -149,6 +159,20 @@ export class BodyIntake {
 function tooLarge(bytesCount: number, maxBytes: number): SidecarError {
   const message = `The body of ${bytesCount} bytes is over server.max_body_mb (${maxBytes} bytes). It is kept as a dead letter.`
   return new SidecarError('HTTP_BODY_TOO_LARGE', message)
+}
+
+/**
+ * Counts the blocks that were made of bytes and are no views of them. Formats may repeat much in each record; a body that grows to more
+ * than twice its size is given up when there is no room, so that few small ones cannot take all memory.
+ */
+function countGrowth(room: Room, from: Buffer, blocks: readonly RecordBlock[]): void {
+  const own = blocks.filter(({ bytes }) => bytes.buffer !== from.buffer)
+  const grownBytes = own.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  if (grownBytes > from.length && !room.hasRoom(grownBytes)) {
+    const message = `The records of this body take ${grownBytes} bytes, for which server.max_in_flight_mb has no room now. Send it again.`
+    throw new SidecarError('HTTP_OVERLOADED', message)
+  }
+  room.count(grownBytes)
 }
 
 /** Records that were read: they are JSON now, whatever the body was. */

@@ -6,6 +6,10 @@ import { limits } from '../core/limits.ts'
 export interface Lease {
   /** Takes more; waits a little for room, then rejects with HTTP_OVERLOADED. */
   take(amount: number): Promise<void>
+  /** Whether `take` would have to wait. */
+  hasRoom(amount: number): boolean
+  /** Counts what is in use already, whether there is room or not, so that others wait. */
+  count(amount: number): void
   release(): void
 }
 
@@ -39,6 +43,11 @@ export class Budget {
       take: async (amount) => {
         if (!this.#hasRoom(amount, held)) await this.#waitFor(amount)
         else this.#change(amount)
+        held += amount
+      },
+      hasRoom: (amount) => this.#hasRoom(amount, held),
+      count: (amount) => {
+        this.#change(amount)
         held += amount
       },
       release: () => {

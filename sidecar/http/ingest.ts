@@ -89,7 +89,7 @@ export class Ingest {
   }
 
   #takeBody(head: RequestHead, body: Buffer, room: Lease): Promise<IntakeResult> {
-    return this.#options.bodyIntake.take(body, head, (bytesCount) => room.take(bytesCount))
+    return this.#options.bodyIntake.take(body, head, room)
   }
 }
 

@@ -197,12 +197,21 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     return repaired
   }
 
+  /** An empty journal takes anything, or what is larger than the limit could never even be tried. */
+  ensureRoom(bytesCount: number): void {
+    if (this.#bytes > 0) this.#ensureBelowLimit(bytesCount)
+  }
+
   reserve(bytesCount: number): void {
+    this.#ensureBelowLimit(bytesCount)
+    this.#count(bytesCount)
+  }
+
+  #ensureBelowLimit(bytesCount: number): void {
     if (this.#bytes + bytesCount > this.#options.maxDiskBytes) {
-      const message = `The journal ${this.#options.directory} is full (${this.#bytes} of ${this.#options.maxDiskBytes} bytes, journal.max_disk_mb). Senders are told to try again until Kusto takes batches.`
+      const message = `The journal ${this.#options.directory} is full (it holds ${this.#bytes} bytes, ${bytesCount} more might be needed, and journal.max_disk_mb is ${this.#options.maxDiskBytes} bytes). Senders are told to try again until Kusto takes batches.`
       throw new SidecarError('JOURNAL_FULL', message)
     }
-    this.#count(bytesCount)
   }
 
   release(bytesCount: number): void {

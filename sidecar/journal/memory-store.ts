@@ -25,12 +25,21 @@ export class MemoryStore implements BatchStore {
     return new MemoryBatch(this, id, destination, this.#clock.now())
   }
 
+  /** When nothing is held anything is taken, or what is larger than the limit could never even be tried. */
+  ensureRoom(bytesCount: number): void {
+    if (this.#bytes > 0) this.#ensureBelowLimit(bytesCount)
+  }
+
   reserve(bytesCount: number): void {
+    this.#ensureBelowLimit(bytesCount)
+    this.#bytes += bytesCount
+  }
+
+  #ensureBelowLimit(bytesCount: number): void {
     if (this.#bytes + bytesCount > this.#maxBytes) {
       const message = `Batches in memory hold ${this.#bytes} of ${this.#maxBytes} bytes (server.max_in_flight_mb). Senders are told to try again until Kusto takes batches.`
       throw new SidecarError('MEMORY_FULL', message)
     }
-    this.#bytes += bytesCount
   }
 
   release(bytesCount: number): void {

@@ -142,7 +142,7 @@ function send({ batcher }: Process, ledger: Ledger, clock: ManualClock, random: 
     JSON.stringify({ id: ledger.sent.size + random.next() }),
   )
   for (const record of records) ledger.sent.add(record)
-  batcher.append(target, aBlock(records)).then(
+  batcher.append([{ target, block: aBlock(records) }]).then(
     () => {
       for (const record of records) ledger.acknowledged.set(record, clock.monotonic())
     },

@@ -24,6 +24,7 @@ function create(isDurable = true) {
   }
   const store: BatchStore = {
     isDurable,
+    ensureRoom: () => undefined,
     async open(destination) {
       if (failing.open) refuse()
       const batch = await memory.open(destination)
@@ -54,17 +55,19 @@ describe('Batcher over a failing store', () => {
   it('tells every waiting sender to come again when no batch can be opened', async () => {
     const { batcher, failing, pendingBytes } = create()
     failing.open = true
-    const appends = [1, 2, 3].map((n) => batcher.append(aTarget(), aBlock([`{"n":${n}}`])))
+    const appends = [1, 2, 3].map((n) =>
+      batcher.append([{ target: aTarget(), block: aBlock([`{"n":${n}}`]) }]),
+    )
     for (const append of appends) await assert.rejects(append, { code: 'JOURNAL_WRITE_FAILED' })
     assert.equal(await pendingBytes(), 0)
     failing.open = false
-    await batcher.append(aTarget(), aBlock(['{"n":4}']))
+    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":4}']) }])
   })
 
   it('keeps records that nobody else has until a batch can be opened, also through a drain', async () => {
     const { batcher, batches, clock, failing, pendingBytes } = create()
     failing.open = true
-    await batcher.append(aTarget({ guarantee: 'none' }), aBlock(['{"n":1}']))
+    await batcher.append([{ target: aTarget({ guarantee: 'none' }), block: aBlock(['{"n":1}']) }])
     await waitFor('the lane to rest', () => clock.timersCount)
     const drained = batcher.drain()
     await clock.advanceAndSettle(5_000)
@@ -79,7 +82,7 @@ describe('Batcher over a failing store', () => {
   it('tells waiting senders when a batch in memory cannot be sealed', async () => {
     const { batcher, failing, pendingBytes } = create(false)
     failing.seal = true
-    const append = batcher.append(aTarget(), aBlock(['{"n":1}']))
+    const append = batcher.append([{ target: aTarget(), block: aBlock(['{"n":1}']) }])
     await batcher.drain()
     await assert.rejects(append, { code: 'JOURNAL_WRITE_FAILED' })
     assert.equal(await pendingBytes(), 0)
@@ -88,7 +91,8 @@ describe('Batcher over a failing store', () => {
   it('never joins records with different ingestion properties', async () => {
     const { batcher, batches } = create()
     const properties = [{ additionalTags: ['a'] }, { dropByTags: ['a'] }, { ingestionMappingRef: 'm' }, {}]
-    for (const destination of properties) await batcher.append(aTarget({ destination }), aBlock(['{}']))
+    for (const destination of properties)
+      await batcher.append([{ target: aTarget({ destination }), block: aBlock(['{}']) }])
     await batcher.drain()
     assert.equal(batches.length, properties.length)
   })

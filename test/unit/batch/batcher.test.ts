@@ -26,11 +26,15 @@ class Collector implements Deliver {
 }
 
 /** A store in memory that says it is durable, so that appends are acknowledged when written. */
-function createStore(clock: ManualClock): BatchStore & { failing: SidecarError | undefined } {
-  const memory = new MemoryStore({ maxBytes: 1_000_000_000, clock, random: new SeededRandom(1) })
+function createStore(
+  clock: ManualClock,
+  maxBytes = 1_000_000_000,
+): BatchStore & { failing: SidecarError | undefined } {
+  const memory = new MemoryStore({ maxBytes, clock, random: new SeededRandom(1) })
   const store = {
     isDurable: true,
     failing: undefined as SidecarError | undefined,
+    ensureRoom: (bytesCount: number) => memory.ensureRoom(bytesCount),
     async open(destination: Parameters<BatchStore['open']>[0]) {
       const batch = await memory.open(destination)
       return {
@@ -89,7 +93,7 @@ describe('Batcher', () => {
             lengths.map((length) => JSON.stringify({ n: n++, pad: 'x'.repeat(length) })),
           )
 
-          await Promise.all(texts.map((records) => batcher.append(target, aBlock(records))))
+          await Promise.all(texts.map((records) => batcher.append([{ target, block: aBlock(records) }])))
           await batcher.drain()
 
           const stored: string[] = []
@@ -115,7 +119,7 @@ describe('Batcher', () => {
     const target = aTarget({ limits: { batchSize: 1_000_000, maxRawBytes: 500_000 } })
 
     await Promise.all(
-      Array.from({ length: 125 }, () => batcher.append(target, aBlock(Array(10).fill(record)))),
+      Array.from({ length: 125 }, () => batcher.append([{ target, block: aBlock(Array(10).fill(record)) }])),
     )
     await batcher.drain()
 
@@ -128,7 +132,7 @@ describe('Batcher', () => {
   it('cuts a request that is larger than a batch, also by records', async () => {
     const { batcher, deliver } = createBatcher()
 
-    await batcher.append(aTarget(), aBlock(numbered(2_500)))
+    await batcher.append([{ target: aTarget(), block: aBlock(numbered(2_500)) }])
     await batcher.drain()
 
     assert.deepEqual(
@@ -141,7 +145,9 @@ describe('Batcher', () => {
     const { batcher, deliver } = createBatcher()
     const large = JSON.stringify({ pad: 'x'.repeat(5_000) })
 
-    await batcher.append(aTarget({ limits: { maxRawBytes: 100 } }), aBlock(['{"a":1}', large, '{"b":2}']))
+    await batcher.append([
+      { target: aTarget({ limits: { maxRawBytes: 100 } }), block: aBlock(['{"a":1}', large, '{"b":2}']) },
+    ])
     await batcher.drain()
 
     assert.deepEqual(await Promise.all(deliver.batches.map(recordsOf)), [['{"a":1}'], [large], ['{"b":2}']])
@@ -149,9 +155,9 @@ describe('Batcher', () => {
 
   it('seals when the interval is over, counted from the first record', async () => {
     const { batcher, clock, deliver } = createBatcher()
-    await batcher.append(aTarget(), aBlock(['{"n":1}']))
+    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":1}']) }])
     clock.advance(29_999)
-    await batcher.append(aTarget(), aBlock(['{"n":2}']))
+    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":2}']) }])
     assert.equal(deliver.batches.length, 0)
 
     clock.advance(1)
@@ -164,7 +170,9 @@ describe('Batcher', () => {
 
   it('seals at once with flush_immediately', async () => {
     const { batcher, deliver } = createBatcher()
-    await batcher.append(aTarget({ destination: { flushImmediately: true } }), aBlock(['{"n":1}']))
+    await batcher.append([
+      { target: aTarget({ destination: { flushImmediately: true } }), block: aBlock(['{"n":1}']) },
+    ])
     await waitFor('the sealed batch', () => deliver.batches.length)
   })
 
@@ -174,6 +182,7 @@ describe('Batcher', () => {
     const inner = createStore(clock)
     const store: BatchStore = {
       isDurable: true,
+      ensureRoom: () => undefined,
       async open(destination) {
         const batch = await inner.open(destination)
         const countAndAppend: typeof batch.append = async (frame) => {
@@ -186,7 +195,7 @@ describe('Batcher', () => {
     const { batcher, deliver } = createBatcher({ store })
     const target = aTarget({ limits: { batchSize: 10_000 } })
 
-    await Promise.all(numbered(2_000).map((record) => batcher.append(target, aBlock([record]))))
+    await Promise.all(numbered(2_000).map((record) => batcher.append([{ target, block: aBlock([record]) }])))
     await batcher.drain()
 
     assert.equal(deliver.batches[0]?.recordCount, 2_000)
@@ -198,7 +207,9 @@ describe('Batcher', () => {
     const tables = numbered(50).map((_, n) => `T${n}`)
     await Promise.all(
       tables.map((table) =>
-        batcher.append(aTarget({ destination: { table } }), aBlock([`{"t":"${table}"}`])),
+        batcher.append([
+          { target: aTarget({ destination: { table } }), block: aBlock([`{"t":"${table}"}`]) },
+        ]),
       ),
     )
     await batcher.drain()
@@ -210,7 +221,8 @@ describe('Batcher', () => {
 
   it('refuses a destination over the limit until another one is idle', async () => {
     const { batcher } = createBatcher({ maxDestinations: 2 })
-    const append = (table: string) => batcher.append(aTarget({ destination: { table } }), aBlock(['{}']))
+    const append = (table: string) =>
+      batcher.append([{ target: aTarget({ destination: { table } }), block: aBlock(['{}']) }])
     await append('A')
     await append('B')
     await assert.rejects(append('C'), { code: 'ROUTE_TOO_MANY_DESTINATIONS' })
@@ -223,10 +235,12 @@ describe('Batcher', () => {
     const { batcher, store, deliver } = createBatcher()
     assert.ok('failing' in store)
     store.failing = new SidecarError('JOURNAL_FULL', 'full')
-    await assert.rejects(batcher.append(aTarget(), aBlock(['{"n":1}'])), { code: 'JOURNAL_FULL' })
+    await assert.rejects(batcher.append([{ target: aTarget(), block: aBlock(['{"n":1}']) }]), {
+      code: 'JOURNAL_FULL',
+    })
 
     store.failing = undefined
-    await batcher.append(aTarget(), aBlock(['{"n":2}']))
+    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":2}']) }])
     await batcher.drain()
     assert.deepEqual(await Promise.all(deliver.batches.map(recordsOf)), [['{"n":2}']])
   })
@@ -236,9 +250,11 @@ describe('Batcher', () => {
     assert.ok('failing' in store)
     store.failing = new SidecarError('JOURNAL_FULL', 'full')
     const target = aTarget({ guarantee: 'none' })
-    await batcher.append(target, aBlock(['{"n":1}']))
-    await batcher.append(target, aBlock(['{"n":2}']))
-    await assert.rejects(batcher.append(target, aBlock(['{"n":3}'])), { code: 'HTTP_OVERLOADED' })
+    await batcher.append([{ target, block: aBlock(['{"n":1}']) }])
+    await batcher.append([{ target, block: aBlock(['{"n":2}']) }])
+    await assert.rejects(batcher.append([{ target, block: aBlock(['{"n":3}']) }]), {
+      code: 'HTTP_OVERLOADED',
+    })
 
     await waitFor('the lane to rest', () => clock.timersCount > 1)
     store.failing = undefined
@@ -252,12 +268,14 @@ describe('Batcher', () => {
 
   it('without a journal, answers only when the batch is settled', async () => {
     const clock = new ManualClock()
-    const store = new MemoryStore({ maxBytes: 1_000, clock, random: new SeededRandom(1) })
+    const store = new MemoryStore({ maxBytes: 2_000, clock, random: new SeededRandom(1) })
     const { batcher, deliver } = createBatcher({ store })
     const settled = Promise.withResolvers<void>()
     deliver.outcome = () => settled.promise
     let isAnswered = false
-    const appended = batcher.append(aTarget(), aBlock(['{"n":1}'])).then(() => (isAnswered = true))
+    const appended = batcher
+      .append([{ target: aTarget(), block: aBlock(['{"n":1}']) }])
+      .then(() => (isAnswered = true))
     await batcher.drain()
     await waitFor('the batch', () => deliver.batches.length)
     assert.equal(isAnswered, false)
@@ -268,8 +286,59 @@ describe('Batcher', () => {
     deliver.outcome = async () => {
       throw new SidecarError('DELIVERY_ATTEMPTS_EXHAUSTED', 'gone')
     }
-    const refused = batcher.append(aTarget(), aBlock(['{"n":2}']))
+    const refused = batcher.append([{ target: aTarget(), block: aBlock(['{"n":2}']) }])
     await batcher.drain()
     await assert.rejects(refused, { code: 'DELIVERY_ATTEMPTS_EXHAUSTED' })
+  })
+
+  it('stores nothing of a request that does not fit as a whole', async () => {
+    const clock = new ManualClock()
+    const { batcher, deliver: collector } = createBatcher({ store: createStore(clock, 10_000) })
+    const text = (length: number) => `{"a":"${'x'.repeat(length)}"}`
+    const append = (...tables: string[]) =>
+      batcher.append(
+        tables.map((table) => ({
+          target: aTarget({ destination: { table } }),
+          block: aBlock([text(4_000)]),
+        })),
+      )
+    await append('A')
+    await assert.rejects(append('A', 'B'), { code: 'MEMORY_FULL' })
+    await append('B')
+    await batcher.drain()
+    assert.deepEqual(
+      collector.batches.map(({ destination, recordCount }) => [destination.table, recordCount]),
+      [
+        ['A', 1],
+        ['B', 1],
+      ],
+      'a sender that is sent away comes again with all of it',
+    )
+  })
+
+  it('opens no lane for a request that has one destination too many', async () => {
+    const { batcher, deliver: collector } = createBatcher({ maxDestinations: 2 })
+    const append = (...tables: string[]) =>
+      batcher.append(
+        tables.map((table) => ({ target: aTarget({ destination: { table } }), block: aBlock(['{}']) })),
+      )
+    await assert.rejects(append('A', 'B', 'C'), { code: 'ROUTE_TOO_MANY_DESTINATIONS' })
+    await batcher.drain()
+    assert.deepEqual(collector.batches, [])
+    await append('C', 'D')
+  })
+
+  it('seals what is open when told so, and goes on', async () => {
+    const { batcher, deliver: collector } = createBatcher()
+    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":1}']) }])
+    await batcher.flush()
+    assert.equal(collector.batches.length, 1)
+    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":2}']) }])
+    await batcher.flush()
+    await batcher.flush()
+    assert.deepEqual(
+      collector.batches.map(({ recordCount }) => recordCount),
+      [1, 1],
+    )
   })
 })

@@ -27,6 +27,8 @@ function create(overrides: Overrides = {}) {
     kept: [] as DeadLetter[],
     heldBytes: 0,
     append: async (): Promise<void> => undefined,
+    ensureRoom: (): void => undefined,
+    hasRoom: true,
     keep: async (): Promise<void> => undefined,
   }
   const bodyIntake = new BodyIntake({
@@ -41,8 +43,9 @@ function create(overrides: Overrides = {}) {
     },
     shape: overrides.shape ?? ((block) => ({ block, rejected: [] })),
     intake: {
-      append: async ({ destination: { table } }, block) => {
-        state.appended.push({ table, block })
+      ensureRoom: () => state.ensureRoom(),
+      append: async (parts) => {
+        state.appended.push(...parts.map(({ target, block }) => ({ table: target.destination.table, block })))
         await state.append()
       },
     },
@@ -57,9 +60,10 @@ function create(overrides: Overrides = {}) {
     clock,
     metrics: createMetrics(),
   })
-  const hold = async (bytesCount: number) => void (state.heldBytes += bytesCount)
+  const count = (bytesCount: number) => void (state.heldBytes += bytesCount)
+  const room = { take: async (amount: number) => count(amount), hasRoom: () => state.hasRoom, count }
   const take = (body: string | Buffer, head: Partial<RequestHead> = {}) =>
-    bodyIntake.take(Buffer.from(body as string), { path: '/path', ...head }, hold)
+    bodyIntake.take(Buffer.from(body as string), { path: '/path', ...head }, room)
   return { clock, state, take }
 }
 
@@ -181,10 +185,7 @@ describe('BodyIntake', () => {
         ['Other', 2],
       ],
     )
-    let appends = 0
-    state.append = async () => {
-      if (++appends === 2) throw new SidecarError('JOURNAL_FULL', 'full')
-    }
+    state.append = () => Promise.reject(new SidecarError('JOURNAL_FULL', 'full'))
     await assert.rejects(take('{"n":"a"}\n{"n":"b"}\n'), { code: 'JOURNAL_FULL' })
   })
 
@@ -217,5 +218,30 @@ describe('BodyIntake', () => {
       ],
       'a piece of a body is no longer compressed, the body is as it came',
     )
+  })
+
+  it('keeps nothing of a body for whose good records there is no room', async () => {
+    const { state, take } = create()
+    state.ensureRoom = () => {
+      throw new SidecarError('JOURNAL_FULL', 'full')
+    }
+    await assert.rejects(take('{"n":1}\n{bad\n'), { code: 'JOURNAL_FULL' })
+    assert.deepEqual([state.kept, state.appended], [[], []], 'it comes again, and then the bad record too')
+  })
+
+  it('counts what is made of a body, and gives up what grows much when there is no room', async () => {
+    const array = `[{"n":1},${' '.repeat(500)}{"n":2}]`
+    const { state, take } = create({
+      shape: () => ({ block: aBlock([`{"a":"${'x'.repeat(500_000)}"}`]), rejected: [] }),
+    })
+    await take(array)
+    const shapedBytes = '{"a":""}\n'.length + 500_000
+    assert(state.heldBytes >= shapedBytes)
+    state.hasRoom = false
+    await assert.rejects(take(array), { code: 'HTTP_OVERLOADED' })
+    assert.equal(state.appended.length, 1)
+    const modest = create()
+    modest.state.hasRoom = false
+    assert.equal((await modest.take(array)).records, 2)
   })
 })

@@ -20,9 +20,9 @@ function create({ maxInFlightRequests = 100, joinIdenticalRequests = true }: Opt
   const state = { taken: [] as string[], take: async () => result }
   const ingest = new Ingest({
     bodyIntake: {
-      take: async (body, _head, hold) => {
+      take: async (body, _head, room) => {
         state.taken.push(body.toString())
-        await hold(5)
+        await room.take(5)
         return state.take()
       },
     },
