@@ -34,6 +34,7 @@ export function addConflicts(file: ConfigFile, context: z.core.$RefinementCtx<Co
   checkAuth(file, check)
   checkRetry(file, check)
   checkDirectories(file, check)
+  checkJournalSize(file, check)
   checkReplyTime(file, check)
   checkRoutes(file, check)
 }
@@ -110,6 +111,15 @@ function checkDirectories(file: ConfigFile, { when, report }: Check): void {
   when([path, ['journal', 'directory']], () => {
     if (resolve(file.dead_letter.directory) !== resolve(file.journal.directory)) return
     report(path, 'is also journal.directory; each needs a directory of its own')
+  })
+}
+
+/** A request is taken as a whole or not at all, so the largest one needs room beside another that is still being delivered. */
+function checkJournalSize({ journal, server }: ConfigFile, { when, report }: Check): void {
+  const path = ['journal', 'max_disk_mb']
+  when([path, ['journal', 'enabled'], ['server', 'max_body_mb']], () => {
+    if (!journal.enabled || journal.max_disk_mb >= 2 * server.max_body_mb) return
+    report(path, 'is under twice server.max_body_mb, so that a large body might wait for room for ever')
   })
 }
 

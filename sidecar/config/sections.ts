@@ -38,7 +38,7 @@ export const journalSection = z.strictObject({
     example: '/var/lib/kusto-sidecar/journal',
   }),
   max_disk_mb: wholeNumber(1, maxDiskMb).default(10_240).register(optionDocs, {
-    text: 'How much the journal may hold, compressed; when it is full, shippers get 503. Choose it by how long Kusto may be away: records of that time, divided by about ten.',
+    text: 'How much the journal may hold, compressed; when it is full, shippers get 503. At least twice `server.max_body_mb`; choose it by how long Kusto may be away: records of that time, divided by about ten.',
     unit: mebibytes,
     example: 51_200,
   }),

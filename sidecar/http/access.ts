@@ -92,10 +92,10 @@ export class Access {
 
   async #watch(key: string, path: string, read: (content: Buffer) => Buffer[]): Promise<void> {
     const apply = (contents: readonly Buffer[]) => this.#known.set(key, contents.flatMap(read))
-    const { fileSystem, clock, log } = this.#options
+    const { fileSystem, clock, log, metrics } = this.#options
     const files = [{ key, path }]
     const maxBytes = maxFileBytes
-    this.#watches.push(await FileWatch.start({ files, maxBytes, apply, fileSystem, clock, log }))
+    this.#watches.push(await FileWatch.start({ files, maxBytes, apply, fileSystem, clock, log, metrics }))
   }
 
   #refuse(request: IncomingMessage, { onRefused }: Credential, why: string): SidecarError {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { Clock, FileSystem, Timer } from '../core/ports.ts'
 import { SidecarError, messageOf } from '../core/errors.ts'
 import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
 
 /** A file and the key of the configuration that names it, for messages. */
 type NamedFile = { readonly key: string; readonly path: string }
@@ -16,10 +17,11 @@ export type FileWatchOptions = {
   readonly fileSystem: FileSystem
   readonly clock: Clock
   readonly log: Log
+  readonly metrics: Metrics
 }
 
 /** What all watched files of a listener need. */
-export type FileWatchTools = Pick<FileWatchOptions, 'fileSystem' | 'clock' | 'log'>
+export type FileWatchTools = Pick<FileWatchOptions, 'fileSystem' | 'clock' | 'log' | 'metrics'>
 
 type Seen = { readonly contents: readonly Buffer[] } | { readonly problem: string }
 
@@ -88,6 +90,7 @@ export class FileWatch {
       return
     }
     this.#failuresCount += 1
+    this.#options.metrics.httpFileErrors.inc()
     log.error(
       { event: 'http.file_unusable', keys, failuresCount: this.#failuresCount },
       `${problem}. What was read before stays in use.`,

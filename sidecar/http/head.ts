@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { RequestHead } from '../core/request-head.ts'
 
@@ -7,10 +8,16 @@ export function headOf(request: IncomingMessage, tagHeader: string): RequestHead
   const { 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers
   return {
     path: pathOf(request),
-    ...(tag === undefined ? {} : { tag: String(tag) }),
+    ...(tag === undefined ? {} : { tag: textOf(String(tag)) }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(contentEncoding === undefined ? {} : { contentEncoding }),
   }
+}
+
+/** Node reads headers as Latin-1, and shippers send the bytes of the tag, which are UTF-8. */
+function textOf(header: string): string {
+  const bytes = Buffer.from(header, 'latin1')
+  return isUtf8(bytes) ? bytes.toString() : header
 }
 
 /** The path without its query. A proxy may send the whole address. */

@@ -42,6 +42,10 @@ export function createMetrics() {
       'sidecar_http_joined_requests_total',
       'Requests answered with the result of an identical one that was in work.',
     ),
+    httpFileErrors: counter(
+      'sidecar_http_file_errors_total',
+      'Changed files of credentials or certificates that could not be used.',
+    ),
     httpUnauthorized: counter('sidecar_http_unauthorized_total', 'Requests refused for their credential.'),
 
     decodeRecords: counter('sidecar_decode_records_total', 'Records read from bodies.'),

@@ -70,7 +70,8 @@ routes:
   })
 
   it('says in its readiness why it sent requests away', async (t) => {
-    const yaml = `journal: { max_disk_mb: 1, directory: "${await temporaryDirectory(t)}" }`
+    const yaml = `server: { listen: "127.0.0.1:0", max_body_mb: 1 }
+journal: { max_disk_mb: 2, directory: "${await temporaryDirectory(t)}" }`
     const { kusto, sidecar } = await create(t, yaml)
     kusto.rudeness = (operation) => (operation === 'upload' ? 'hang' : undefined)
     const { randomBytes } = await import('node:crypto')

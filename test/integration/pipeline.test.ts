@@ -242,7 +242,7 @@ routes:
   it('answers 503 while the journal is full, and takes records again when Kusto is back', async (t) => {
     const { kusto, sidecar } = await create(
       t,
-      'write: { batch_interval_ms: 50 }\nretry: { base_interval_ms: 20, max_interval_ms: 50 }\njournal: { max_disk_mb: 1, directory: "JOURNAL" }'.replace(
+      'write: { batch_interval_ms: 50 }\nretry: { base_interval_ms: 20, max_interval_ms: 50 }\nserver: { listen: "127.0.0.1:0", max_body_mb: 1 }\njournal: { max_disk_mb: 2, directory: "JOURNAL" }'.replace(
         'JOURNAL',
         await temporaryDirectory(t),
       ),

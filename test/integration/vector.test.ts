@@ -104,10 +104,11 @@ describe('what Vector sends', () => {
     const directory = await temporaryDirectory(t)
     const yaml = `write: { batch_interval_ms: 50 }
 retry: { base_interval_ms: 20, max_interval_ms: 50 }
-journal: { directory: "${directory}/journal", max_disk_mb: 1 }`
+server: { listen: "127.0.0.1:0", max_body_mb: 1 }
+journal: { directory: "${directory}/journal", max_disk_mb: 2 }`
     const sidecar = await runSidecar(t, { kustoUrl: kusto.url, directory, yaml })
     const sink = aSink(t, { uri: `${sidecar.url}/ingest/Logs/App`, compression: 'gzip' })
-    const ids = Array.from({ length: 40 }, (_, n) => `v-full-${n}-end`)
+    const ids = Array.from({ length: 120 }, (_, n) => `v-full-${n}-end`)
     const outcomes = Promise.all(
       ids.map((id) => sink.send([JSON.stringify({ id, noise: randomBytes(40_000).toString('base64') })])),
     )

@@ -1,74 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Batcher } from '../../../sidecar/batch/batcher.ts'
-import { compress } from '../../../sidecar/batch/compress.ts'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
-import { limits } from '../../../sidecar/core/limits.ts'
-import type { BatchStore, Deliver, SealedBatch } from '../../../sidecar/core/ports.ts'
-import { Semaphore } from '../../../sidecar/core/semaphore.ts'
+import type { BatchStore } from '../../../sidecar/core/ports.ts'
 import { MemoryStore } from '../../../sidecar/journal/memory-store.ts'
-import { silentLog } from '../../../sidecar/observability/log.ts'
-import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 import { SeededRandom } from '../../fakes/seeded-random.ts'
+import { createBatcher, createStore } from './a-batcher.ts'
 import { aBlock, aTarget, recordsOf } from '../../helpers/batches.ts'
 import { waitFor } from '../../helpers/wait.ts'
-
-class Collector implements Deliver {
-  readonly batches: SealedBatch[] = []
-  outcome: () => Promise<void> = async () => undefined
-
-  async deliver(batch: SealedBatch): Promise<void> {
-    this.batches.push(batch)
-    await this.outcome()
-  }
-}
-
-/** A store in memory that says it is durable, so that appends are acknowledged when written. */
-function createStore(
-  clock: ManualClock,
-  maxBytes = 1_000_000_000,
-): BatchStore & { failing: SidecarError | undefined } {
-  const memory = new MemoryStore({ maxBytes, clock, random: new SeededRandom(1) })
-  const store = {
-    isDurable: true,
-    failing: undefined as SidecarError | undefined,
-    ensureRoom: (bytesCount: number) => memory.ensureRoom(bytesCount),
-    async open(destination: Parameters<BatchStore['open']>[0]) {
-      const batch = await memory.open(destination)
-      return {
-        id: batch.id,
-        seal: () => batch.seal(),
-        append: async (frame: Parameters<typeof batch.append>[0]) => {
-          if (store.failing !== undefined) throw store.failing
-          await batch.append(frame)
-        },
-      }
-    },
-  }
-  return store
-}
-
-function createBatcher(
-  overrides: { store?: BatchStore; maxPendingBytes?: number; maxDestinations?: number } = {},
-) {
-  const clock = new ManualClock()
-  const deliver = new Collector()
-  const store = overrides.store ?? createStore(clock)
-  const batcher = new Batcher({
-    store,
-    deliver,
-    compressions: new Semaphore(limits.compressionsInFlight),
-    compress,
-    maxDestinations: overrides.maxDestinations ?? 1_000,
-    maxPendingBytes: overrides.maxPendingBytes ?? 100_000_000,
-    clock,
-    log: silentLog(),
-    metrics: createMetrics(),
-  })
-  return { batcher, clock, deliver, store }
-}
 
 function numbered(count: number, from = 0): string[] {
   return Array.from({ length: count }, (_, n) => JSON.stringify({ n: from + n }))
@@ -289,56 +229,5 @@ describe('Batcher', () => {
     const refused = batcher.append([{ target: aTarget(), block: aBlock(['{"n":2}']) }])
     await batcher.drain()
     await assert.rejects(refused, { code: 'DELIVERY_ATTEMPTS_EXHAUSTED' })
-  })
-
-  it('stores nothing of a request that does not fit as a whole', async () => {
-    const clock = new ManualClock()
-    const { batcher, deliver: collector } = createBatcher({ store: createStore(clock, 10_000) })
-    const text = (length: number) => `{"a":"${'x'.repeat(length)}"}`
-    const append = (...tables: string[]) =>
-      batcher.append(
-        tables.map((table) => ({
-          target: aTarget({ destination: { table } }),
-          block: aBlock([text(4_000)]),
-        })),
-      )
-    await append('A')
-    await assert.rejects(append('A', 'B'), { code: 'MEMORY_FULL' })
-    await append('B')
-    await batcher.drain()
-    assert.deepEqual(
-      collector.batches.map(({ destination, recordCount }) => [destination.table, recordCount]),
-      [
-        ['A', 1],
-        ['B', 1],
-      ],
-      'a sender that is sent away comes again with all of it',
-    )
-  })
-
-  it('opens no lane for a request that has one destination too many', async () => {
-    const { batcher, deliver: collector } = createBatcher({ maxDestinations: 2 })
-    const append = (...tables: string[]) =>
-      batcher.append(
-        tables.map((table) => ({ target: aTarget({ destination: { table } }), block: aBlock(['{}']) })),
-      )
-    await assert.rejects(append('A', 'B', 'C'), { code: 'ROUTE_TOO_MANY_DESTINATIONS' })
-    await batcher.drain()
-    assert.deepEqual(collector.batches, [])
-    await append('C', 'D')
-  })
-
-  it('seals what is open when told so, and goes on', async () => {
-    const { batcher, deliver: collector } = createBatcher()
-    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":1}']) }])
-    await batcher.flush()
-    assert.equal(collector.batches.length, 1)
-    await batcher.append([{ target: aTarget(), block: aBlock(['{"n":2}']) }])
-    await batcher.flush()
-    await batcher.flush()
-    assert.deepEqual(
-      collector.batches.map(({ recordCount }) => recordCount),
-      [1, 1],
-    )
   })
 })

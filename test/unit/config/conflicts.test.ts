@@ -50,6 +50,10 @@ const refused: Record<string, [string, RegExp]> = {
     'journal: { directory: x/y/../z }\ndead_letter: { directory: ./x/z/ }',
     /^dead_letter\.directory: is also journal\.directory/,
   ],
+  'a journal in which the largest body may not find room': [
+    'journal: { max_disk_mb: 63 }',
+    /^journal\.max_disk_mb: is under twice server\.max_body_mb/,
+  ],
   'a reply that comes after the shipper gave up': [
     'journal: { enabled: false }\nwrite: { batch_interval_ms: 30001 }',
     /^write\.batch_interval_ms: is over 30000: without a journal/,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { FileWatch } from '../../../sidecar/http/file-watch.ts'
 import { createLog } from '../../../sidecar/observability/log.ts'
+import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 import { MemoryFileSystem } from '../../fakes/memory-file-system.ts'
 
@@ -32,7 +33,8 @@ async function create({ a = 'one', b = 'two' } = {}) {
     { key: 'server.x.a', path: '/a' },
     { key: 'server.x.b', path: '/b' },
   ]
-  const start = () => FileWatch.start({ files, maxBytes: 20, apply, fileSystem, clock, log })
+  const start = () =>
+    FileWatch.start({ files, maxBytes: 20, apply, fileSystem, clock, log, metrics: createMetrics() })
   return {
     fileSystem,
     clock,

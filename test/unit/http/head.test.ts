@@ -22,6 +22,12 @@ describe('the head of a request', () => {
     }
   })
 
+  it('has the tag as the shipper meant it: headers hold the bytes of UTF-8', () => {
+    const tagOf = (tag: string) => headOf(request('/a', { 'x-tag': tag }), 'X-Tag').tag
+    assert.equal(tagOf(Buffer.from('kube.höher.日').toString('latin1')), 'kube.höher.日')
+    assert.equal(tagOf('caf\u00e9'), 'caf\u00e9', 'no UTF-8: as it came')
+  })
+
   it('has the headers that say something about the records, and only those that came', () => {
     assert.deepEqual(headOf(request('/a'), 'X-Tag'), { path: '/a' })
     const headers = { 'x-tag': 't', 'content-type': 'c', 'content-encoding': 'e' }
