@@ -17,6 +17,9 @@ export const recorded: readonly Recorded[] = [
   { name: 'default-format', what: 'no format set, date as a double', records: 400 },
   { name: 'kubernetes-record.json-array', what: 'a Kubernetes record, format json', records: 1 },
   { name: 'kubernetes-record.json-stream', what: 'a Kubernetes record, format json_stream', records: 1 },
+  { name: 'json-stream.zstd', what: 'format json_stream, compress zstd', records: 400 },
+  { name: 'default-format.snappy', what: 'no format set, compress snappy', records: 400 },
+  { name: 'kubernetes-record.msgpack.gzip', what: 'a Kubernetes record, msgpack, gzip', records: 1 },
 ]
 
 const directory = new URL('../wire/fluent-bit-5.1.1/', import.meta.url)

@@ -13,8 +13,8 @@ describe('npm run demo', () => {
     const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<[number]>])
 
     assert.equal(code, 0, output)
-    assert.match(output, /1602 of 1602 rows/)
-    assert.match(output, /Logs \| count\n\s+Count\n.*\n\s+1602\n/)
+    assert.match(output, /2403 of 2403 rows/)
+    assert.match(output, /Logs \| count\n\s+Count\n.*\n\s+2403\n/)
     assert.match(output, /web-7f9\s+9007199254740993/)
   })
 })
