@@ -60,15 +60,16 @@ export class Batcher implements Intake {
     this.ensureRoom(filled)
     // All lanes before any record: a part that is refused must not leave the others stored.
     const lanes = this.#lanesFor(filled.map(({ target }) => target))
-    const outcomes = filled.map(({ target, block }, index) => {
+    const awaited: Promise<void>[] = []
+    for (const [index, { target, block }] of filled.entries()) {
       const bytesCount = sizeOf({ target, block })
       this.#reserve(bytesCount)
       const written = (lanes[index] as Lane).append(block).finally(() => this.#release(bytesCount))
       // Sent away or not, the sender hears of it once all parts are through; until then nobody else listens.
       written.catch(() => undefined)
-      return target.guarantee === 'none' ? undefined : written
-    })
-    await Promise.all(outcomes)
+      if (target.guarantee !== 'none') awaited.push(written)
+    }
+    await Promise.all(awaited)
   }
 
   /** Seals what is open now, also when more records wait. Resolves when it was handed to delivery. */

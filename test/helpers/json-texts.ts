@@ -26,6 +26,12 @@ export const trickyText = fc.oneof(
     .map((parts) => parts.join('')),
 )
 
+/**
+ * Keys for comparisons by JSON.parse. That of Node 24.21 confuses keys which differ in an escaped character: after
+ * `{"k":{},"k\\":{}}` it reads the second key of `{"k":{},"k\n":{}}` as the one before.
+ */
+export const comparableKey = trickyText.map((text) => text.replaceAll(/[\p{Cc}"\\]/gu, '_'))
+
 /** Text with quotes and backslashes, but with nothing that looks like the structure of JSON. */
 export const plainText = fc.string({
   unit: fc.constantFrom('a', 'b', ' ', '"', '\\', '\n', '\u00e9', '1'),

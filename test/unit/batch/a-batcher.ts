@@ -1,6 +1,6 @@
 import { Batcher } from '../../../sidecar/batch/batcher.ts'
 import { compress } from '../../../sidecar/batch/compress.ts'
-import { SidecarError } from '../../../sidecar/core/errors.ts'
+import type { SidecarError } from '../../../sidecar/core/errors.ts'
 import { limits } from '../../../sidecar/core/limits.ts'
 import type { BatchStore, Deliver, SealedBatch } from '../../../sidecar/core/ports.ts'
 import { Semaphore } from '../../../sidecar/core/semaphore.ts'
