@@ -17,6 +17,7 @@ import type {
   BatchStore,
   Clock,
   FileSystem,
+  Intake,
   KustoGateway,
   Random,
   Router,
@@ -150,27 +151,30 @@ type Inner = {
   readonly deadLetters: DeadLetterStore
   readonly router: Router
   readonly bodyIntake: BodyIntake
+  /** As `bodyIntake`, for letters that nobody else has. */
+  readonly replayIntake: BodyIntake
 }
 
 function createIntake(
   { config, clock, metrics }: SidecarOptions,
   intake: Batcher,
   deadLetters: DeadLetterStore,
-): Pick<Inner, 'router' | 'bodyIntake'> {
+): Pick<Inner, 'router' | 'bodyIntake' | 'replayIntake'> {
   const router = createRouter({ ...config, maxOpenDestinations: limits.openDestinations })
-  const bodyIntake = new BodyIntake({
-    decode,
-    decompress,
-    router,
-    shape,
-    intake,
-    deadLetters,
-    unrouted: config.unrouted,
-    maxBodyBytes: config.server.maxBodyBytes,
-    clock,
-    metrics,
-  })
-  return { router, bodyIntake }
+  const bodyIntakeFor = (intake: Intake) =>
+    new BodyIntake({
+      decode,
+      decompress,
+      router,
+      shape,
+      intake,
+      deadLetters,
+      unrouted: config.unrouted,
+      maxBodyBytes: config.server.maxBodyBytes,
+      clock,
+      metrics,
+    })
+  return { router, bodyIntake: bodyIntakeFor(intake), replayIntake: bodyIntakeFor(durable(intake)) }
 }
 
 function createHttp(
@@ -215,17 +219,33 @@ function createAdmin(options: SidecarOptions, inner: Inner, http: HttpServer): A
   })
 }
 
+/** Nobody else has a letter that is replayed, so "received in memory" is not enough to remove it. */
+function durable(intake: Intake): Intake {
+  return {
+    ensureRoom: (parts) => intake.ensureRoom(parts),
+    append: (parts) =>
+      intake.append(
+        parts.map(({ target, block }) => ({
+          target: target.guarantee === 'none' ? { ...target, guarantee: 'at_least_once' } : target,
+          block,
+        })),
+      ),
+  }
+}
+
 /** A replay bounds what is in work itself, so that no room has to be asked for. */
 const unboundedRoom: Room = { take: async () => undefined, hasRoom: () => true, count: () => undefined }
 
 /** Through the whole pipeline, or, when it went through a part of it before, through the rest. */
 async function takeAgain(
   letter: ReplayedLetter,
-  { batcher, router, bodyIntake }: Inner,
+  { batcher, router, replayIntake }: Inner,
 ): Promise<{ deadLetters: number }> {
   const { origin, bytes } = letter
-  if (origin.kind === 'request') return bodyIntake.take(bytes, origin.head, unboundedRoom)
-  await batcher.append([{ target: router.targetFor(origin.destination), block: blockOfLetter(letter) }])
+  if (origin.kind === 'request') return replayIntake.take(bytes, origin.head, unboundedRoom)
+  await durable(batcher).append([
+    { target: router.targetFor(origin.destination), block: blockOfLetter(letter) },
+  ])
   return { deadLetters: 0 }
 }
 

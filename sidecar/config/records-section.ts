@@ -8,9 +8,16 @@ const maxKeyLength = 256
 
 const headerExpected = 'the name of an HTTP header, of letters, digits and "-"'
 
-const headerName = checkedText((value) =>
-  /^[A-Za-z0-9-]{1,100}$/.test(value) ? undefined : `expected ${headerExpected}, found other text`,
-)
+/** Headers that hold a secret or have a meaning of their own: their values must not get into rows, routes and dead letters. */
+const takenHeaders =
+  /^(?:authorization|proxy-.*|cookie|host|connection|content-.*|transfer-encoding|idempotency-key|constructor|expect|upgrade|te|trailer)$/i
+
+const headerName = checkedText((value) => {
+  if (!/^[A-Za-z0-9-]{1,100}$/.test(value)) return `expected ${headerExpected}, found other text`
+  return takenHeaders.test(value)
+    ? 'this header has a meaning of its own and cannot carry the tag'
+    : undefined
+})
 
 /** A number that is read from YAML can have lost digits. */
 export function numberProblem(value: unknown): string | undefined {

@@ -20,6 +20,8 @@ export const limits = {
   filesRecoveredAtOnce: 16,
   /** Shippers give up on a reply after 60 s; we answer 503 before. */
   replyTimeoutMs: 45_000,
+  /** How long a whole body waits to be decompressed and read; what follows has `replyTimeoutMs`. */
+  turnTimeoutMs: 10_000,
   /** How long a request waits for room before it is told to come back. */
   overloadHoldMs: 1_000,
   /** A connection that Vector keeps idle for 90 s must not be closed by us first. */

@@ -9,6 +9,8 @@ export type RequestHead = {
   readonly tag?: string
   readonly contentType?: string
   readonly contentEncoding?: string
+  /** Where an operator who replays a dead letter wants it; no header says this, and routes do not change it. */
+  readonly to?: { readonly database: string; readonly table: string }
 }
 
 const otlpPath = /\/v1\/logs\/?$/

@@ -34,5 +34,6 @@ function redirected(origin: LetterOrigin | undefined, { database, table }: Table
   const path = `/ingest/${encodeURIComponent(database)}/${encodeURIComponent(table)}`
   const head = origin?.head ?? { path }
   // The end of the path is what says that a body is OTLP.
-  return { kind: 'request', head: { ...head, path: isOtlpPath(head.path) ? `${path}/v1/logs` : path } }
+  const newPath = isOtlpPath(head.path) ? `${path}/v1/logs` : path
+  return { kind: 'request', head: { ...head, path: newPath, to: { database, table } } }
 }

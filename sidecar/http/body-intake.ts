@@ -70,7 +70,8 @@ export class BodyIntake {
   async take(body: Buffer, head: RequestHead, room: Room): Promise<IntakeResult> {
     const { metrics, router } = this.#options
     const plan = router.plan(head)
-    const decoded = await this.#decode(body, head, plan.records, room)
+    const startedAtMs = this.#options.clock.monotonic()
+    const decoded = await this.#decode(body, head, plan.records, room, startedAtMs)
     metrics.decodeRecords.inc(recordCount(decoded.block))
     metrics.decodeRecordBytes.inc(decoded.block.bytes.length)
     const division = plan.divide(decoded.block)
@@ -93,13 +94,23 @@ export class BodyIntake {
     }
   }
 
-  async #decode(body: Buffer, head: RequestHead, records: RecordSettings, room: Room): Promise<Decoded> {
+  async #decode(
+    body: Buffer,
+    head: RequestHead,
+    records: RecordSettings,
+    room: Room,
+    startedAtMs: number,
+  ): Promise<Decoded> {
     const { decode, decompress, maxBodyBytes } = this.#options
     const { contentType, contentEncoding } = head
     try {
       if (body.length > maxBodyBytes) throw tooLarge(body.length, maxBodyBytes)
-      const raw = await this.#decompressions.run(() => decompress(body, contentEncoding, maxBodyBytes))
+      const raw = await this.#decompressions.run(() => {
+        this.#ensureInTime(startedAtMs)
+        return decompress(body, contentEncoding, maxBodyBytes)
+      })
       if (raw !== body) await room.take(raw.length)
+      this.#ensureInTime(startedAtMs)
       const decoded = decode(raw, { contentType, isOtlp: isOtlpPath(head.path), records })
       countGrowth(room, raw, [decoded.block])
       return decoded
@@ -112,6 +123,13 @@ export class BodyIntake {
       }
       throw error
     }
+  }
+
+  /** A body that waited long for its turn is sent away: its sender would give up before the answer, and send it again meanwhile. */
+  #ensureInTime(startedAtMs: number): void {
+    if (this.#options.clock.monotonic() - startedAtMs <= limits.turnTimeoutMs) return
+    const message = `The body waited ${limits.turnTimeoutMs / 1000} s for its turn to be read. Send it again.`
+    throw new SidecarError('HTTP_OVERLOADED', message)
   }
 
   #refuseUnrouted({ routed, unrouted }: Division): void {

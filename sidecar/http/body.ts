@@ -42,6 +42,8 @@ export async function readBody(
     })
   } finally {
     stall.end()
+    // Else its listener goes on waiting for the body, and the rest of it could not be discarded.
+    void parts.return?.().catch(() => undefined)
   }
   return collected.whole()
 }

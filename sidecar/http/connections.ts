@@ -18,6 +18,8 @@ export type ConnectionsOptions = {
   readonly isOwed: (socket: Socket) => boolean
   readonly clock: Clock
   readonly log: Log
+  /** Called for each request that is no valid HTTP. */
+  readonly onBrokenRequest: () => void
 }
 
 const serverOptions: ServerOptions = {
@@ -28,6 +30,8 @@ const serverOptions: ServerOptions = {
   requestTimeout: limits.bodyTimeoutMs,
   // Node would answer 400, and shippers drop their data on that.
   requireHostHeader: false,
+  // Twice and more what any shipper sends; tags and tokens can be long.
+  maxHeaderSize: 65_536,
 }
 
 const handshakeTimeoutMs = 10_000
@@ -49,11 +53,21 @@ export function createShipperServer(options: ConnectionsOptions): Server {
   // Node would answer 417, and shippers drop their data on that.
   server.on('checkExpectation', onRequest)
   const seldom = new Seldom(options.clock)
+  const brokenSeldom = new Seldom(options.clock)
   server.on('clientError', (error, socket: Socket) => {
     const code = systemCodeOf(error) ?? ''
     // An answer is still owed: a status now would be taken for it. A broken connection makes the shipper send again.
-    if (/^(?:HPE_|ERR_HTTP_)/.test(code) && !options.isOwed(socket)) answerBrokenRequest(code, socket)
-    else socket.destroy()
+    const isBroken = /^(?:HPE_|ERR_HTTP_)/.test(code)
+    if (isBroken && !options.isOwed(socket)) {
+      options.onBrokenRequest()
+      brokenSeldom.note((count) =>
+        options.log.warn(
+          { event: 'http.broken_request', code, count, remoteAddress: socket.remoteAddress },
+          'A request was no valid HTTP (a space or a character that is not ASCII in its path, a control character or more than 64 KB in its headers) and was answered 503.',
+        ),
+      )
+      answerBrokenRequest(socket)
+    } else socket.destroy()
     if (/^ERR_(?:SSL|TLS)_/.test(code)) {
       seldom.note((count) =>
         options.log.warn(
@@ -66,18 +80,14 @@ export function createShipperServer(options: ConnectionsOptions): Server {
   return server
 }
 
-/** By the code of Node's error. 503 is what makes all shippers send again; a 400 would make them drop the data. */
-const brokenRequestStatus: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: '503 Service Unavailable',
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-}
-
-/** What is not HTTP, or came too slowly, gets one short answer with a length. */
-function answerBrokenRequest(code: string, socket: Socket): void {
+/**
+ * What is not HTTP, or came too slowly, gets one short answer with a length. It is 503, which makes all shippers send again: on 400 and
+ * 431 they would drop what they hold for ever, for a space in a path or a tag of 20 KB.
+ */
+function answerBrokenRequest(socket: Socket): void {
   if (!socket.writable) {
     socket.destroy()
     return
   }
-  const status = brokenRequestStatus[code] ?? '400 Bad Request'
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  socket.end(`HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

@@ -93,13 +93,12 @@ export class Ingest {
   }
 }
 
-/** Equal for a request and its retry: shippers retry with the same bytes and headers (seen with Fluent Bit 5.1.1, also with gzip). */
+/**
+ * Equal for a request and its retry: shippers retry with the same bytes and headers (seen with Fluent Bit 5.1.1, also with gzip). The body is
+ * always part of it, also beside an `Idempotency-Key`: nobody may be told that bytes are safe which were never stored.
+ */
 function requestKey(request: IncomingMessage, head: RequestHead, body: Buffer): string {
-  const { 'idempotency-key': given } = request.headers
-  const identity = given ?? [
-    request.socket.remoteAddress,
-    head.contentEncoding,
-    hash('sha256', body, 'base64'),
-  ]
-  return JSON.stringify([identity, request.method, head.path, head.tag])
+  const { path, tag, contentType, contentEncoding } = head
+  const sender = [request.socket.remoteAddress, request.headers['idempotency-key'], request.method]
+  return JSON.stringify([...sender, path, tag, contentType, contentEncoding, hash('sha256', body, 'base64')])
 }

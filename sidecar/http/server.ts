@@ -62,6 +62,7 @@ export class HttpServer {
       },
       tls,
       isOwed: (socket) => this.#owed.has(socket),
+      onBrokenRequest: () => options.metrics.httpRequests.inc({ status: '503' }),
       clock,
       log,
     })

@@ -74,7 +74,11 @@ class FirstMatchRouter implements Router {
     )
   }
 
-  plan({ path, tag }: RequestHead): RoutePlan {
+  plan({ path, tag, to }: RequestHead): RoutePlan {
+    if (to !== undefined) {
+      const target = targetOf(to.database, to.table, this.#routeTo(to) ?? this.#options)
+      return wholePlan(target, target.records)
+    }
     const key = !this.#usesTag || tag === undefined ? `:${path}` : `${path.length}:${path}:${tag}`
     const known = this.#plans.get(key)
     if (known !== undefined) return known.plan
@@ -93,10 +97,13 @@ class FirstMatchRouter implements Router {
   }
 
   targetFor(destination: Target['destination']): Target {
-    const route = this.#routes.find(
-      ({ database, table }) => database.fixed === destination.database && table.fixed === destination.table,
-    )
-    return { ...targetOf(destination.database, destination.table, route ?? this.#options), destination }
+    const settings = this.#routeTo(destination) ?? this.#options
+    return { ...targetOf(destination.database, destination.table, settings), destination }
+  }
+
+  /** The first route whose names are these, whatever the record. */
+  #routeTo({ database, table }: { readonly database: string; readonly table: string }): Route | undefined {
+    return this.#routes.find((route) => route.database.fixed === database && route.table.fixed === table)
   }
 
   /** The routes that may take a record with this path and tag, up to the one that takes any. */

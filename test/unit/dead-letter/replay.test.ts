@@ -76,7 +76,9 @@ describe('a replay', () => {
     }
     const to = { database: 'My Logs', table: 'T' }
     assert.deepEqual(await store.replay({ to }, take), { ...none, replayed: 1 })
-    assert.deepEqual(origins, [{ kind: 'request', head: { path: '/ingest/My%20Logs/T' } }])
+    assert.deepEqual(origins, [
+      { kind: 'request', head: { path: '/ingest/My%20Logs/T', to: { database: 'My Logs', table: 'T' } } },
+    ])
   })
 
   it('sends to another table what was to go elsewhere, with the headers and without the mapping', async () => {
@@ -97,8 +99,11 @@ describe('a replay', () => {
     await store.replay({ to: { database: 'Logs', table: 'App' } }, take)
     const { ingestionMappingRef: _, ...plain } = destination
     assert.deepEqual(origins.slice(0, 3), [
-      { kind: 'request', head: { path: '/ingest/D/T', tag: 't', contentType: 'c' } },
-      { kind: 'request', head: { path: '/ingest/D/T/v1/logs' } },
+      {
+        kind: 'request',
+        head: { path: '/ingest/D/T', tag: 't', contentType: 'c', to: { database: 'D', table: 'T' } },
+      },
+      { kind: 'request', head: { path: '/ingest/D/T/v1/logs', to: { database: 'D', table: 'T' } } },
       { kind: 'batch', destination: { ...plain, database: 'D', table: 'T' } },
     ])
     assert.deepEqual(origins[5], { kind: 'batch', destination })

@@ -63,4 +63,43 @@ describe('Budget', () => {
     lease.release()
     await budget.lease().take(100)
   })
+
+  it('counts who was admitted after waiting, and gives back once', async () => {
+    const { budget, used } = create(100)
+    const first = budget.lease()
+    await first.take(100)
+    const second = budget.lease()
+    const admitted = second.take(60)
+    first.release()
+    first.release()
+    await admitted
+    assert.equal(used(), 60)
+    second.release()
+    assert.equal(used(), 0)
+  })
+
+  it('lets nobody overtake who waits, unless who waits gave up', async () => {
+    const { budget, clock, used } = create(100)
+    const first = budget.lease()
+    await first.take(60)
+    const large = assert.rejects(budget.lease().take(50), { code: 'HTTP_OVERLOADED' })
+    clock.advance(limits.overloadHoldMs / 2)
+    const small = budget.lease().take(10)
+    assert.equal(used(), 60, 'the small one stands in line')
+    clock.advance(limits.overloadHoldMs / 2)
+    await large
+    await small
+    assert.equal(used(), 70)
+  })
+
+  it('counts what is there already, with or without room', async () => {
+    const { budget, used } = create(100)
+    const [first, second] = [budget.lease(), budget.lease()]
+    await first.take(90)
+    assert.deepEqual([second.hasRoom(10), second.hasRoom(11), first.hasRoom(1_000)], [true, false, true])
+    second.count(50)
+    assert.equal(used(), 140)
+    second.release()
+    assert.equal(used(), 90)
+  })
 })

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { targetKey } from '../../../sidecar/core/destination.ts'
 import { someRecordSettings } from '../../helpers/batches.ts'
 import { aRoute, aRouter, refusalOf, targetOf } from './fixtures.ts'
+import { aBlock } from '../../helpers/batches.ts'
 
 const refusal = (path: string, router = aRouter()) => refusalOf(router, path)
 
@@ -158,4 +159,15 @@ describe('createRouter refusals', () => {
       assert.match(message, expected)
     })
   }
+
+  it('sends to where an operator wants it, whatever routes say', () => {
+    const router = aRouter()
+    const { routed } = router
+      .plan({ path: '/ingest/nginx', tag: 'any', to: { database: 'Logs', table: 'Wanted' } })
+      .divide(aBlock(['{}']))
+    assert.deepEqual(
+      routed.map(({ target }) => [target.destination.database, target.destination.table]),
+      [['Logs', 'Wanted']],
+    )
+  })
 })
