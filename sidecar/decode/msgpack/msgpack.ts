@@ -38,6 +38,8 @@ class MsgpackReading {
   readonly #events: EventReader
   readonly #rejected: RejectedRecord[] = []
   #hasEvent = false
+  /** Where values that are neither list nor map, and were rejected one after the other, end. */
+  #scalarsEnd = -1
 
   constructor(body: Buffer, dateKey: string) {
     this.#body = body
@@ -93,11 +95,23 @@ class MsgpackReading {
       if (!(undelimited instanceof UndelimitedError)) throw undelimited
       return this.#rejectUndelimited(undelimited, start)
     }
-    this.#reject(
-      `The msgpack value at byte ${start} is no event of Fluent Bit: ${problem}.`,
-      this.#body.subarray(start, this.#cursor.offset),
-    )
+    if (this.#continuesScalars(start)) {
+      const last = this.#rejected.pop() as RejectedRecord
+      const lastStart = start - last.bytes.length
+      this.#reject(last.reason, this.#body.subarray(lastStart, this.#cursor.offset))
+    } else {
+      this.#reject(
+        `The msgpack value at byte ${start} is no event of Fluent Bit: ${problem}.`,
+        this.#body.subarray(start, this.#cursor.offset),
+      )
+    }
+    this.#scalarsEnd = isContainer(this.#body[start] ?? 0) ? -1 : this.#cursor.offset
     return true
+  }
+
+  /** Text among events is a number for each of its bytes: in one piece it is still text, and one dead letter. */
+  #continuesScalars(start: number): boolean {
+    return start === this.#scalarsEnd && !isContainer(this.#body[start] ?? 0)
   }
 
   #rejectUndelimited(error: UndelimitedError, start: number): false {
@@ -119,4 +133,9 @@ class MsgpackReading {
   #reject(reason: string, bytes: Buffer): void {
     this.#rejected.push({ code: 'DECODE_NOT_MSGPACK', reason, bytes })
   }
+}
+
+/** Whether a list or a map begins with this byte, as every event does. */
+function isContainer(byte: number): boolean {
+  return (byte >= 0x80 && byte <= 0x9f) || (byte >= 0xdc && byte <= 0xdf)
 }

@@ -118,8 +118,15 @@ describe('decodeMsgpack', () => {
     assert.deepEqual(rejected, [hex('80')])
   })
 
+  it('keeps text among events as one piece, and not a piece for each byte', () => {
+    const text = Buffer.from('{"id":"shredded"}\n')
+    const { ids, rejected } = decodeParts(good(1), text, good(2), text, text)
+    assert.deepEqual(ids, [1, 2])
+    assert.deepEqual(rejected, [text, Buffer.concat([text, text])])
+  })
+
   it('keeps everything after too many bad values aside in one piece', () => {
-    const bad = Buffer.alloc(decodeLimits.rejectedMaxCount, 0xc0)
+    const bad = Buffer.alloc(decodeLimits.rejectedMaxCount, 0x90)
     const { ids, rejected, reasons } = decodeParts(good(1), bad, good(2), good(3))
     assert.deepEqual(ids, [1])
     assert.deepEqual(rejected.at(-1), Buffer.concat([good(2), good(3)]))
