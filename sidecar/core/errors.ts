@@ -208,9 +208,13 @@ export function codeOf(error: unknown): ErrorCode | 'UNKNOWN' {
   return error instanceof SidecarError ? (error as SidecarError).code : 'UNKNOWN'
 }
 
-/** The message of any thrown value; total. */
+/** The message of any thrown value; total: an object whose `toString` is missing or throws has no text, and is called so. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return `a thrown ${typeof error} without a text`
+  }
 }
 
 /** The `code` of a Node system error (`ENOSPC`, `ECONNREFUSED`), if it has one. */
