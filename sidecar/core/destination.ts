@@ -1,4 +1,5 @@
 import type { RecordSettings } from './record-settings.ts'
+import type { Settlement } from './settlement.ts'
 
 /** Database, table and the ingestion properties that every record of a batch shares. */
 export type Destination = {
@@ -23,26 +24,30 @@ export type SealLimits = {
 
 /**
  * What a 2xx means: `none` received in memory, `at_least_once` written to the journal, or, without a journal,
- * queued in Kusto.
+ * queued in Kusto, `exactly_once` synced to the disk together with the key of the request.
  */
-type DeliveryGuarantee = 'none' | 'at_least_once'
+type DeliveryGuarantee = 'none' | 'at_least_once' | 'exactly_once'
 
 /** How records for a destination are batched and delivered: the keys of `write`, without database and table. */
 export type WriteSettings = SealLimits &
-  Omit<Destination, 'database' | 'table'> & { readonly deliveryGuarantee: DeliveryGuarantee }
+  Omit<Destination, 'database' | 'table'> & {
+    readonly deliveryGuarantee: DeliveryGuarantee
+    readonly settlement: Settlement
+  }
 
 /** Where records go and how they are treated on the way there. */
 export type Target = {
   readonly destination: Destination
   readonly limits: SealLimits
   readonly guarantee: DeliveryGuarantee
+  readonly settlement: Settlement
   /** What is done to records on the way; batches do not depend on it. */
   readonly records: RecordSettings
 }
 
 /** Equal for two targets whose records may share a batch. */
 export function targetKey(target: Target): string {
-  const { destination: d, limits: l } = target
+  const { destination: d, limits: l, settlement: s } = target
   return JSON.stringify([
     d.database,
     d.table,
@@ -54,6 +59,9 @@ export function targetKey(target: Target): string {
     l.batchSize,
     l.maxRawBytes,
     target.guarantee,
+    s.isPolled,
+    s.pollIntervalMs,
+    s.pollTimeoutMs,
   ])
 }
 

@@ -173,6 +173,23 @@ export const errorCatalog = {
   KUSTO_NO_RESOURCES: { disposition: 'retry', summary: 'Kusto handed out no container or no queue.' },
   KUSTO_UNCLASSIFIED: { disposition: 'retry', summary: 'Kusto or its storage answered something unknown.' },
   KUSTO_BLOB_REFUSED: { disposition: 'dead-letter', summary: 'Storage will never take this blob.' },
+  KUSTO_INGESTION_TRANSIENT: {
+    disposition: 'retry',
+    summary: 'Kusto could not ingest the batch this time.',
+  },
+  KUSTO_BLOB_LOST: {
+    disposition: 'retry',
+    summary: 'Kusto could not read the blob; it is uploaded again.',
+  },
+  KUSTO_MESSAGE_LOST: {
+    disposition: 'retry',
+    summary: 'Nothing was heard of an ingestion message for write.poll_timeout_ms.',
+  },
+  KUSTO_INGESTION_FAILED: { disposition: 'dead-letter', summary: 'Kusto refused the batch for good.' },
+  KUSTO_INGESTION_PARTIAL: {
+    disposition: 'dead-letter',
+    summary: 'Kusto ingested only a part of the batch, and does not say which.',
+  },
   DELIVERY_ATTEMPTS_EXHAUSTED: {
     disposition: 'retry',
     httpStatus: 503,

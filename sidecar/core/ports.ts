@@ -7,6 +7,8 @@ import type { ErrorCode, SidecarError } from './errors.ts'
 import type { RecordBlock } from './record-block.ts'
 import type { RecordSettings } from './record-settings.ts'
 import type { RequestHead } from './request-head.ts'
+import type { RecordRange, RequestKey, RequestMark, RequestPart, RequestSlice } from './request-slice.ts'
+import type { Settlement } from './settlement.ts'
 
 export interface Clock {
   /** Milliseconds since 1970, may jump. */
@@ -74,6 +76,8 @@ export type Frame = {
   readonly rawCrc32: number
   /** Raw deflate that ends with a flush on a byte boundary, so that payloads can be joined. */
   readonly payload: Buffer
+  /** Where its records come from, for requests that are remembered; written with the frame, so that neither is there without the other. */
+  readonly requests: readonly RequestSlice[]
 }
 
 /** Makes batches. Two implementations in `journal/`: on disk, and in memory for `journal.enabled: false`. */
@@ -83,7 +87,7 @@ export interface BatchStore {
   /** Throws JOURNAL_FULL or MEMORY_FULL when so many bytes more might not fit. */
   ensureRoom(bytesCount: number): void
   /** Rejects with JOURNAL_WRITE_FAILED, JOURNAL_FULL or MEMORY_FULL. */
-  open(destination: Destination): Promise<OpenBatch>
+  open(destination: Destination, settlement: Settlement): Promise<OpenBatch>
 }
 
 export interface OpenBatch {
@@ -93,6 +97,8 @@ export interface OpenBatch {
    * JOURNAL_WRITE_FAILED leaves the batch as it was before.
    */
   append(frame: Frame): Promise<void>
+  /** Resolves when every frame appended so far survives a loss of power. Calls that overlap share one sync. Rejects only with a fatal error. */
+  sync(): Promise<void>
   /** Ends the batch; nothing may be appended after. Undefined when it held no frame and was removed. */
   seal(): Promise<SealedBatch | undefined>
 }
@@ -101,6 +107,9 @@ export interface OpenBatch {
 export interface SealedBatch {
   readonly id: BatchId
   readonly destination: Destination
+  readonly settlement: Settlement
+  /** The last message that was, or may have been, sent for this batch, also by an earlier process. */
+  readonly sending: Sending | undefined
   readonly recordCount: number
   readonly rawBytes: number
   readonly blobBytes: number
@@ -108,7 +117,9 @@ export interface SealedBatch {
   readonly receivedAtMs: number
   /** The blob, in pieces of bounded size; ends with an error if the stored bytes are damaged. */
   read(): AsyncIterable<Buffer>
-  /** Forgets the batch: it is settled. */
+  /** Resolves when `sending` is durable, which it has to be before its message is sent. Rejects with JOURNAL_WRITE_FAILED or JOURNAL_FULL. */
+  recordSending(sending: Sending): Promise<void>
+  /** Forgets the batch: it is settled. The keys of its requests stay remembered. */
   remove(): Promise<void>
   /**
    * After `read` found damage: copies what is whole into a new batch and sets the damaged bytes aside for a person. This
@@ -120,6 +131,30 @@ export interface SealedBatch {
 /** Where an uploaded blob is. `url` has no SAS. */
 export type UploadedBlob = { readonly url: string }
 
+/**
+ * One message for a batch. Each further one has a higher number, and with it another blob name and another source id, so that the
+ * blob of an earlier one can be taken away from under it: a message without its blob brings nothing.
+ */
+export type Sending = {
+  /** From 0. */
+  readonly number: number
+  readonly blob: UploadedBlob
+  /** When it was about to be sent, milliseconds since 1970. */
+  readonly startedAtMs: number
+}
+
+/** How an ingestion ended, as far as Kusto says. */
+export type IngestionOutcome =
+  /** The rows are in the table. `isRepeat`: an earlier message of the batch had brought them. */
+  | { readonly kind: 'ingested'; readonly isRepeat: boolean }
+  /** Not decided, or nobody knows anything. */
+  | { readonly kind: 'pending' }
+  /**
+   * It is over and failed: KUSTO_INGESTION_TRANSIENT or KUSTO_BLOB_LOST (again, by a new message), KUSTO_INGESTION_FAILED or
+   * KUSTO_INGESTION_PARTIAL (never again).
+   */
+  | { readonly kind: 'failed'; readonly error: SidecarError }
+
 export type KustoTrouble = {
   /** Ingestion resources cannot be fetched. */
   readonly service?: string
@@ -129,10 +164,25 @@ export type KustoTrouble = {
 
 /** Kusto's side. Every rejection is a SidecarError whose code starts with `KUSTO_`, or the error of `batch.read()`. */
 export interface KustoGateway {
-  /** Puts the batch into a container under a name made from its id. Doing it twice leaves one blob. */
-  upload(batch: SealedBatch): Promise<UploadedBlob>
-  /** Posts the ingestion message. After a rejection the message may have been sent all the same. */
-  enqueue(batch: SealedBatch, blob: UploadedBlob): Promise<void>
+  /**
+   * Puts the batch into a container under a name made from its id and the number of the sending. Doing it twice leaves one blob. `earlier` is
+   * given back when Kusto can still read it where it is.
+   */
+  upload(batch: SealedBatch, sendingNumber: number, earlier?: UploadedBlob): Promise<UploadedBlob>
+  /**
+   * Posts the ingestion message. Resolves with `unknown` when it may have been posted all the same (no answer, an error of the server);
+   * after a rejection it was certainly not.
+   */
+  enqueue(batch: SealedBatch, sending: Sending): Promise<'sent' | 'unknown'>
+  /** What became of this message, by the row of the status table. Pending, too, when there is no such row or table. */
+  statusOf(batch: SealedBatch, sending: Sending): Promise<IngestionOutcome>
+  /** Whether the table has an extent with the tag of this batch; undefined when we are not allowed to ask. */
+  isIngested(batch: SealedBatch): Promise<boolean | undefined>
+  /**
+   * Deletes the blob of a message that may still be under way, so that it can bring nothing any more. True when the blob is certainly
+   * gone; false when Kusto does not let us.
+   */
+  withdraw(sending: Sending): Promise<boolean>
   /** Fetches ingestion resources and identity token if they are stale; rejects when Kusto cannot be used. */
   probe(): Promise<void>
   /** What is wrong as far as the last calls showed, for a person; empty when nothing is. */
@@ -232,7 +282,24 @@ export interface Intake {
   ensureRoom(parts: readonly RoutedBlock[]): void
   /**
    * Resolves when all parts are as safe as their targets' guarantees promise. What lacks room is refused as a whole before any of it is
-   * stored, since the sender comes again with all of it.
+   * stored, since the sender comes again with all of it. With `mark`, records that an earlier request with the same key stored
+   * are not stored again.
    */
-  append(parts: readonly RoutedBlock[]): Promise<void>
+  append(parts: readonly RoutedBlock[], mark?: RequestMark): Promise<void>
+}
+
+/** Remembers which requests are stored, within limits of count and age, so that what a shipper sends twice is stored once. */
+export interface RequestLedger {
+  /** All records of the request are as safe as promised. */
+  isStored(key: RequestKey): boolean
+  /** The sender has seen the answer, so an equal request is a new one from now on. Does nothing to a request that is not stored as a whole. */
+  forget(key: RequestKey): void
+  /** The records of this part that are not stored, in order. */
+  missing(mark: RequestMark, part: RequestPart): readonly RecordRange[]
+  /** Told once the slices are as safe as promised. */
+  store(slices: readonly RequestSlice[]): void
+  /** Told once at start what the journal holds, in any order. */
+  restore(slices: readonly RequestSlice[]): void
+  /** Whether a later process has to know of the slice. */
+  isLive(slice: RequestSlice): boolean
 }

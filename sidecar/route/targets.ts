@@ -9,11 +9,12 @@ const maxRememberedCharacters = 1_000_000
 export type TargetSettings = { readonly write: WriteSettings; readonly records: RecordSettings }
 
 export function targetOf(database: string, table: string, { write, records }: TargetSettings): Target {
-  const { batchIntervalMs, batchSize, maxRawBytes, deliveryGuarantee, ...properties } = write
+  const { batchIntervalMs, batchSize, maxRawBytes, deliveryGuarantee, settlement, ...properties } = write
   return {
     destination: { ...properties, database, table },
     limits: { batchIntervalMs, batchSize, maxRawBytes },
     guarantee: deliveryGuarantee,
+    settlement,
     records,
   }
 }

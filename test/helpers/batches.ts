@@ -1,6 +1,7 @@
 import { deflateRawSync, constants, gunzipSync } from 'node:zlib'
 import type { Destination, Target } from '../../sidecar/core/destination.ts'
 import type { Frame, SealedBatch } from '../../sidecar/core/ports.ts'
+import { settledWhenQueued } from '../../sidecar/core/settlement.ts'
 import type { RecordSettings } from '../../sidecar/core/record-settings.ts'
 import type { RecordBlock } from '../../sidecar/core/record-block.ts'
 import { crc32Of } from '../../sidecar/core/gzip-member.ts'
@@ -38,12 +39,14 @@ export function aTarget(
     destination?: Partial<Destination>
     limits?: Partial<Target['limits']>
     guarantee?: Target['guarantee']
+    settlement?: Partial<Target['settlement']>
   } = {},
 ): Target {
   return {
     destination: aDestination(overrides.destination),
     limits: { batchIntervalMs: 30_000, batchSize: 1_000, maxRawBytes: 300_000_000, ...overrides.limits },
     guarantee: overrides.guarantee ?? 'at_least_once',
+    settlement: { ...settledWhenQueued, ...overrides.settlement },
     records: someRecordSettings(),
   }
 }
@@ -58,7 +61,13 @@ export function aBlock(records: readonly string[]): RecordBlock {
 export function aFrame(records: readonly string[]): Frame {
   const { bytes } = aBlock(records)
   const payload = deflateRawSync(bytes, { level: 1, finishFlush: constants.Z_SYNC_FLUSH })
-  return { recordCount: records.length, rawBytes: bytes.length, rawCrc32: crc32Of(bytes), payload }
+  return {
+    recordCount: records.length,
+    rawBytes: bytes.length,
+    rawCrc32: crc32Of(bytes),
+    payload,
+    requests: [],
+  }
 }
 
 export async function blobOf(batch: Pick<SealedBatch, 'read'>): Promise<Buffer> {
