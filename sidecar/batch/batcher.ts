@@ -2,7 +2,9 @@ import type { Intake, RoutedBlock } from '../core/ports.ts'
 import { targetKey, type Target } from '../core/destination.ts'
 import { SidecarError } from '../core/errors.ts'
 import { recordCount } from '../core/record-block.ts'
+import type { RequestKey, RequestMark } from '../core/request-slice.ts'
 import { Lane, type LaneContext } from './lane.ts'
+import { missingBlocks, type MarkedBlock } from './missing-blocks.ts'
 
 export type BatcherOptions = LaneContext & {
   /** Destinations with an open batch at once; see core/limits.ts. */
@@ -25,13 +27,15 @@ function sizeOf({ block }: RoutedBlock): number {
  * Brings records into batches, one lane for each destination.
  *
  * `append` resolves as the target's guarantee says: `none` at once, `at_least_once` when the records are written to the journal
- * (or, without one, when their batch is settled). It rejects with HTTP_OVERLOADED, ROUTE_TOO_MANY_DESTINATIONS, JOURNAL_FULL or
+ * (or, without one, when their batch is settled), `exactly_once` when they are synced to the disk. It rejects with HTTP_OVERLOADED, ROUTE_TOO_MANY_DESTINATIONS, JOURNAL_FULL or
  * MEMORY_FULL before anything is stored, or with a later error of the journal; then the sender still has the records and is told to come
  * again, and some of them may be stored all the same.
  */
 export class Batcher implements Intake {
   readonly #options: BatcherOptions
   readonly #lanes = new Map<string, Lane>()
+  /** Requests of which something is in work; each promise resolves when nothing is any more. */
+  readonly #inWork = new Map<RequestKey, Promise<unknown>>()
   #pendingBytes = 0
 
   constructor(options: BatcherOptions) {
@@ -55,21 +59,40 @@ export class Batcher implements Intake {
     if (keptBytes > 0) store.ensureRoom(Math.ceil((this.#pendingBytes + keptBytes) * deflateGrowth))
   }
 
-  async append(parts: readonly RoutedBlock[]): Promise<void> {
+  async append(parts: readonly RoutedBlock[], mark?: RequestMark): Promise<void> {
     const filled = parts.filter(({ block }) => recordCount(block) > 0)
-    this.ensureRoom(filled)
+    const { ledger } = this.#options
+    if (mark === undefined || ledger === undefined) {
+      await Promise.all(this.#append(filled))
+      return
+    }
+    // Only when nothing of an equal request is in work is it known what is missing.
+    for (;;) {
+      const earlier = this.#inWork.get(mark.key)
+      if (earlier === undefined) break
+      await earlier
+    }
+    const awaited = this.#append(missingBlocks(filled, mark, ledger))
+    const through = Promise.allSettled(awaited).then(() => this.#inWork.delete(mark.key))
+    this.#inWork.set(mark.key, through)
+    await Promise.all(awaited)
+  }
+
+  /** Hands the blocks to their lanes. Each promise settles when nothing of its block is in work any more. */
+  #append(blocks: readonly MarkedBlock[]): Promise<void>[] {
+    this.ensureRoom(blocks)
     // All lanes before any record: a part that is refused must not leave the others stored.
-    const lanes = this.#lanesFor(filled.map(({ target }) => target))
+    const lanes = this.#lanesFor(blocks.map(({ target }) => target))
     const awaited: Promise<void>[] = []
-    for (const [index, { target, block }] of filled.entries()) {
+    for (const [index, { target, block, origin }] of blocks.entries()) {
       const bytesCount = sizeOf({ target, block })
       this.#reserve(bytesCount)
-      const written = (lanes[index] as Lane).append(block).finally(() => this.#release(bytesCount))
+      const written = (lanes[index] as Lane).append(block, origin).finally(() => this.#release(bytesCount))
       // Sent away or not, the sender hears of it once all parts are through; until then nobody else listens.
       written.catch(() => undefined)
       if (target.guarantee !== 'none') awaited.push(written)
     }
-    await Promise.all(awaited)
+    return awaited
   }
 
   /** Seals what is open now, also when more records wait. Resolves when it was handed to delivery. */

@@ -1,4 +1,4 @@
-import type { BatchStore, Clock, Deliver, SealedBatch } from '../core/ports.ts'
+import type { BatchStore, Clock, Deliver, RequestLedger, SealedBatch } from '../core/ports.ts'
 import { destinationLabel, type Target } from '../core/destination.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import { crc32Of } from '../core/gzip-member.ts'
@@ -8,12 +8,14 @@ import type { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { ActiveBatch, type SealReason } from './active-batch.ts'
-import { PendingQueue, PendingRequest, type Group } from './pending.ts'
+import { PendingQueue, PendingRequest, type BlockOrigin, type Group } from './pending.ts'
 
 /** What all lanes share. */
 export type LaneContext = {
   readonly store: BatchStore
   readonly deliver: Deliver
+  /** Told which records of which request are safe. Undefined when no requests are remembered. */
+  readonly ledger: RequestLedger | undefined
   readonly compressions: Semaphore
   /** See `compress.ts`. */
   readonly compress: (rawBytes: Buffer) => Promise<Buffer>
@@ -53,10 +55,13 @@ export class Lane {
     return this.#isQuiet && this.#active === undefined && this.#sealing.size === 0
   }
 
-  /** Resolves when the records are written, or, without a journal, queued in Kusto. */
-  append(block: RecordBlock): Promise<void> {
+  /**
+   * Resolves when the records are written, with `exactly_once` synced, or, without a journal, queued in Kusto. Rejects when a record of
+   * the block could not be, and none of it is in work any more.
+   */
+  append(block: RecordBlock, origin?: BlockOrigin): Promise<void> {
     const request = new PendingRequest(recordCount(block))
-    this.#pending.push(request, block)
+    this.#pending.push(request, block, origin)
     this.#pump()
     return request.done
   }
@@ -99,7 +104,7 @@ export class Lane {
     this.#isOpening = true
     try {
       const batch = new ActiveBatch(
-        await this.#context.store.open(this.#target.destination),
+        await this.#context.store.open(this.#target.destination, this.#target.settlement),
         this.#target.limits,
       )
       batch.intervalTimer = this.#context.clock.after(this.#target.limits.batchIntervalMs, () => {
@@ -135,6 +140,7 @@ export class Lane {
 
   async #writeGroup(batch: ActiveBatch, group: Group): Promise<void> {
     const bytes = concatenate(group)
+    const requests = group.slices.flatMap(({ origin }) => origin ?? [])
     const compressed = this.#context.compressions.run(() => this.#context.compress(bytes))
     // It may fail before the earlier writes are through; the failure is then met below.
     compressed.catch(() => undefined)
@@ -147,13 +153,19 @@ export class Lane {
           rawBytes: bytes.length,
           rawCrc32: crc32Of(bytes),
           payload,
+          requests,
         })
       })
+      // Behind the write and not in its turn, so that the next frame is written meanwhile and shares the sync after this one.
+      if (this.#target.guarantee === 'exactly_once') await batch.open.sync()
     } catch (error) {
       this.#writeFailed(error, group)
       return
     }
-    if (this.#context.store.isDurable) tellDone(group.slices)
+    if (this.#context.store.isDurable) {
+      this.#context.ledger?.store(requests)
+      tellDone(group.slices)
+    }
     // Without the records, which are in the batch by now.
     else
       batch.waiting.push(
@@ -167,7 +179,7 @@ export class Lane {
     if (this.#target.guarantee === 'none') {
       this.#pending.putBack(group)
       this.#rest()
-    } else for (const { request } of group.slices) request.fail(error)
+    } else tellFailed(group.slices, error)
   }
 
   #rest(): void {
@@ -203,7 +215,7 @@ export class Lane {
     } catch (error) {
       // What is written is safe in the file and is found at the next start. A fatal error has already stopped the process.
       log.error({ event: 'batch.seal_failed', batchId: batch.open.id, code: codeOf(error) }, messageOf(error))
-      for (const { request } of batch.waiting) request.fail(error)
+      tellFailed(batch.waiting, error)
       return
     } finally {
       metrics.batchOpen.dec()
@@ -231,15 +243,19 @@ export class Lane {
         error instanceof SidecarError
           ? error
           : new SidecarError('DELIVERY_ATTEMPTS_EXHAUSTED', messageOf(error), { cause: error })
-      for (const { request } of batch.waiting) request.fail(reason)
+      tellFailed(batch.waiting, reason)
     }
   }
 }
 
-function tellDone(
-  parts: readonly { readonly request: PendingRequest; readonly recordCount: number }[],
-): void {
+type RequestRecords = { readonly request: PendingRequest; readonly recordCount: number }
+
+function tellDone(parts: readonly RequestRecords[]): void {
   for (const { request, recordCount: count } of parts) request.recordsDone(count)
+}
+
+function tellFailed(parts: readonly RequestRecords[], error: unknown): void {
+  for (const { request, recordCount: count } of parts) request.recordsFailed(count, error)
 }
 
 /** No copy for a single slice, which is the usual case for large bodies. */

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { recordCount, sliceBlock, type RecordBlock, type RecordSlice } from '../core/record-block.ts'
+import type { RequestMark, RequestPart, RequestSlice } from '../core/request-slice.ts'
 
 /**
  * One request on its way into frames. Its block may be cut over several frames, even over several batches; it is through when
- * each of its records is.
+ * each of its records is, well or badly, and not before: then nothing of it is in work any more.
  */
 export class PendingRequest {
   readonly done: Promise<void>
   readonly #resolve: () => void
   readonly #reject: (error: unknown) => void
   #recordsLeft: number
+  #failure: { readonly error: unknown } | undefined
 
   constructor(recordsCount: number) {
     assert(recordsCount > 0)
@@ -23,16 +25,26 @@ export class PendingRequest {
   recordsDone(count: number): void {
     assert(count <= this.#recordsLeft)
     this.#recordsLeft -= count
-    if (this.#recordsLeft === 0) this.#resolve()
+    if (this.#recordsLeft > 0) return
+    if (this.#failure === undefined) this.#resolve()
+    else this.#reject(this.#failure.error)
   }
 
-  fail(error: unknown): void {
-    this.#reject(error)
+  /** `done` rejects with the first error. */
+  recordsFailed(count: number, error: unknown): void {
+    this.#failure ??= { error }
+    this.recordsDone(count)
   }
 }
 
+/** Where the first record of a block is in a request that is remembered. */
+export type BlockOrigin = RequestMark & RequestPart & { readonly firstRecord: number }
+
 /** Records of one request that are in one frame. */
-export type PendingSlice = RecordSlice & { readonly request: PendingRequest }
+export type PendingSlice = RecordSlice & {
+  readonly request: PendingRequest
+  readonly origin: RequestSlice | undefined
+}
 
 /** Slices that together become one frame. */
 export type Group = {
@@ -51,7 +63,12 @@ export type GroupLimit = {
   readonly isBatchEmpty: boolean
 }
 
-type Waiting = { readonly request: PendingRequest; readonly block: RecordBlock; nextRecord: number }
+type Waiting = {
+  readonly request: PendingRequest
+  readonly block: RecordBlock
+  readonly origin: BlockOrigin | undefined
+  nextRecord: number
+}
 
 /** Records that wait for their frame, in the order in which they came. */
 export class PendingQueue {
@@ -64,8 +81,8 @@ export class PendingQueue {
     return this.#waiting.length === 0 && this.#returned.length === 0
   }
 
-  push(request: PendingRequest, block: RecordBlock): void {
-    this.#waiting.push({ request, block, nextRecord: 0 })
+  push(request: PendingRequest, block: RecordBlock, origin?: BlockOrigin): void {
+    this.#waiting.push({ request, block, origin, nextRecord: 0 })
     this.rawBytes += block.bytes.length
   }
 
@@ -77,10 +94,14 @@ export class PendingQueue {
 
   /** Takes everything out and fails the requests. */
   failAll(error: unknown): void {
-    for (const { request } of [...this.#returned, ...this.#waiting]) request.fail(error)
+    const returned = this.#returned
+    const waiting = this.#waiting
     this.#waiting = []
     this.#returned = []
     this.rawBytes = 0
+    for (const { request, recordCount: count } of returned) request.recordsFailed(count, error)
+    for (const { request, block, nextRecord } of waiting)
+      request.recordsFailed(recordCount(block) - nextRecord, error)
   }
 
   /** Takes records from the front until a limit is reached; none when the first one does not fit into the batch. */
@@ -135,8 +156,13 @@ class GroupBuilder implements Group {
       )
     }
     if (slice.recordCount === 0) return false
+    const origin = waiting.origin && {
+      ...waiting.origin,
+      firstRecord: waiting.origin.firstRecord + waiting.nextRecord,
+      recordCount: slice.recordCount,
+    }
     waiting.nextRecord += slice.recordCount
-    this.#add({ ...slice, request })
+    this.#add({ ...slice, request, origin })
     return waiting.nextRecord === recordCount(block)
   }
 

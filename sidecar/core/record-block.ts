@@ -39,6 +39,16 @@ export function sliceBlock(
   return { bytes: block.bytes.subarray(start, startOf(block, first + count)), recordCount: count }
 }
 
+/** A run of records as a block of its own. The bytes are not copied. */
+export function partOfBlock(block: RecordBlock, first: number, count: number): RecordBlock {
+  if (first === 0 && count === recordCount(block)) return block
+  const start = startOf(block, first)
+  return {
+    bytes: block.bytes.subarray(start, startOf(block, first + count)),
+    ends: block.ends.slice(first, first + count).map((end) => end - start),
+  }
+}
+
 function startOf(block: RecordBlock, record: number): number {
   return record === 0 ? 0 : (block.ends[record - 1] ?? 0)
 }

@@ -11,24 +11,37 @@ import type {
   FileSystem,
   Frame,
   Random,
+  RequestLedger,
   SealedBatch,
+  Sending,
   Timer,
 } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
-import { SidecarError, codeOf, messageOf, systemCodeOf } from '../core/errors.ts'
+import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
+import type { RequestSlice } from '../core/request-slice.ts'
+import { settledWhenQueued, type Settlement } from '../core/settlement.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { DirectorySync } from './directory-sync.ts'
+import { DiskUsage } from './disk-usage.ts'
 import { encodeFileHeader, type FileHeader } from './format.ts'
-import { batchFileName, openSuffix, sealedSuffix } from './file-names.ts'
+import { batchFileName, openSuffix, orderedName, sealedSuffix } from './file-names.ts'
 import { DiskOpenBatch, type OpenBatchOwner } from './open-batch.ts'
 import { recoverDirectory, repairFile } from './recovery.ts'
-import { DiskBatch, type BatchFileOwner } from './sealed-batch.ts'
+import { DiskBatch, type BatchFileOwner, type BatchPlace } from './sealed-batch.ts'
+import { writeSending } from './sending-slots.ts'
+import { SettledKeys } from './settled-keys.ts'
 import { nextIdentity, writeIdentity, type WriterIdentity } from './writer-identity.ts'
 
 export type DiskStoreOptions = {
   readonly directory: string
   readonly maxDiskBytes: number
   readonly syncIntervalMs: number
+  /** Undefined when no requests are remembered. */
+  readonly ledger: RequestLedger | undefined
+  /** How long, and how many, requests are remembered at most; see `journal.dedup_window_seconds`. */
+  readonly dedupWindowMs: number
+  readonly dedupMaxKeys: number
   readonly fileSystem: FileSystem
   readonly clock: Clock
   readonly random: Random
@@ -49,9 +62,11 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   readonly #nonce: string
   #claiming: Promise<void> | undefined
   readonly #open = new Set<DiskOpenBatch>()
-  #bytes = 0
+  readonly #usage: DiskUsage
+  readonly #names: DirectorySync
+  readonly #settledKeys: SettledKeys | undefined
   #sequence = 0
-  #isDirectoryDirty = false
+  #keySegments = 0
   #syncTimer: Timer | undefined
   #syncRun: Promise<void> = Promise.resolve()
   #isClosed = false
@@ -81,21 +96,49 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#nonce = options.random.hex(4)
     this.fileSystem = options.fileSystem
     this.clock = options.clock
+    const { directory, maxDiskBytes, metrics } = options
+    const onFatal = (error: SidecarError) => this.fatal(error)
+    this.#usage = new DiskUsage({
+      directory,
+      maxBytes: maxDiskBytes,
+      onChange: (bytes) => metrics.journalBytes.set(bytes),
+    })
+    this.#names = new DirectorySync({
+      ...options,
+      onPostponed: (error) =>
+        this.warn(
+          'journal.sync_postponed',
+          `The journal directory could not be opened: ${messageOf(error)}`,
+          error,
+        ),
+      onFatal,
+    })
+    const { ledger } = options
+    this.#settledKeys = ledger && new SettledKeys({ ...options, ledger, onFatal, store: this })
   }
 
   /** What earlier processes left behind, oldest first. Called once, before the first batch is opened. */
   async recover(): Promise<SealedBatch[]> {
     const { directory, log, metrics } = this.#options
-    const batches = await recoverDirectory(this, { directory, log, metrics }).catch((error: unknown) => {
+    try {
+      // Before the batches, since a repair may open one and so make files.
+      const names = await this.fileSystem.list(directory)
+      const settled = (await this.#settledKeys?.recover(names)) ?? []
+      const keyBytes = this.#usage.bytes
+      const found = await recoverDirectory(this, { directory, log, metrics })
+      const batches = found.map(({ batch }) => batch)
+      // What repairs took is counted already.
+      this.#usage.count(batches.reduce((sum, batch) => sum + batch.fileBytes, keyBytes - this.#usage.bytes))
+      this.#options.ledger?.restore([...settled, ...found.flatMap(({ requests }) => requests)])
+      return batches
+    } catch (error) {
       if (error instanceof SidecarError) throw error
       const message = `The journal directory ${directory} cannot be read: ${messageOf(error)}. Check the permissions and the disk; nothing was deleted.`
       throw new SidecarError('PROCESS_START_FAILED', message, { cause: error })
-    })
-    this.#count(batches.reduce((sum, batch) => sum + batch.fileBytes, -this.#bytes))
-    return batches
+    }
   }
 
-  async open(destination: Destination): Promise<DiskOpenBatch> {
+  async open(destination: Destination, settlement: Settlement = settledWhenQueued): Promise<DiskOpenBatch> {
     const sequence = this.#sequence
     this.#sequence += 1
     const { writer, epoch } = this.#identity
@@ -103,6 +146,8 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       batchId: `${writer}:${epoch}.${this.#nonce}:${sequence}`,
       destination,
       openedAtMs: this.clock.now(),
+      // Only what an older program does not know makes a file that it refuses.
+      ...(settlement.isPolled || this.#options.ledger !== undefined ? { settlement } : {}),
     }
     const path = `${this.#options.directory}/${batchFileName(epoch, sequence, destination)}${openSuffix}`
     const bytes = encodeFileHeader(header)
@@ -119,7 +164,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       }
       const batch = new DiskOpenBatch(this, file, path, header, bytes.length)
       this.#open.add(batch)
-      this.#isDirectoryDirty = true
+      this.#names.changed()
       return batch
     } catch (error) {
       this.release(bytes.length)
@@ -149,30 +194,28 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       await this.forget(batch.path, fileBytes)
       return undefined
     }
-    return this.adopt(path, fileBytes, batch.framesAt, batch.header, batch.summary)
+    const { framesAt, header, summary } = batch
+    return this.adopt({ path, fileBytes, framesAt, header, summary, sending: undefined })
   }
 
   /** Gives a finished file its sealed name. When that fails the file is good under its old name too. */
-  async adopt(
-    path: string,
-    fileBytes: number,
-    framesAt: number,
-    header: FileHeader,
-    summary: DiskBatch['summary'],
-  ): Promise<DiskBatch> {
-    let finalPath = path
-    if (path.endsWith(openSuffix)) {
-      const sealedPath = path.slice(0, -openSuffix.length) + sealedSuffix
-      try {
-        await this.fileSystem.rename(path, sealedPath)
-        finalPath = sealedPath
-        await this.#syncDirectory()
-      } catch (error) {
-        if (error instanceof SidecarError) throw error
-        this.#warn('journal.rename_failed', `${path} could not be renamed: ${messageOf(error)}`, error)
-      }
+  async adopt(place: BatchPlace): Promise<DiskBatch> {
+    const { path } = place
+    if (!path.endsWith(openSuffix)) return new DiskBatch(this, place)
+    const sealedPath = path.slice(0, -openSuffix.length) + sealedSuffix
+    try {
+      await this.fileSystem.rename(path, sealedPath)
+    } catch (error) {
+      this.warn('journal.rename_failed', `${path} could not be renamed: ${messageOf(error)}`, error)
+      return new DiskBatch(this, place)
     }
-    return new DiskBatch(this, { path: finalPath, fileBytes, framesAt }, header, summary)
+    await this.#names.sync()
+    return new DiskBatch(this, { ...place, path: sealedPath })
+  }
+
+  async settled(batch: DiskBatch): Promise<void> {
+    await this.#settledKeys?.keep(batch)
+    await this.forget(batch.path, batch.fileBytes)
   }
 
   /** A file that cannot be removed is delivered again after the next start; better twice than never. */
@@ -180,14 +223,15 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.release(fileBytes)
     try {
       await this.fileSystem.remove(path)
-      this.#isDirectoryDirty = true
+      this.#names.changed()
     } catch (error) {
-      this.#warn(
-        'journal.remove_failed',
-        `${path} is settled but could not be removed: ${messageOf(error)}`,
-        error,
-      )
+      const message = `${path} is settled but could not be removed: ${messageOf(error)}`
+      this.warn('journal.remove_failed', message, error)
     }
+  }
+
+  writeSending(batch: DiskBatch, sending: Sending): Promise<void> {
+    return writeSending(this.fileSystem, batch, sending, (error) => this.fatal(error))
   }
 
   async repair(batch: DiskBatch): Promise<SealedBatch | undefined> {
@@ -197,25 +241,24 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     return repaired
   }
 
-  /** An empty journal takes anything, or what is larger than the limit could never even be tried. */
   ensureRoom(bytesCount: number): void {
-    if (this.#bytes > 0) this.#ensureBelowLimit(bytesCount)
+    this.#usage.ensureRoom(bytesCount)
   }
 
   reserve(bytesCount: number): void {
-    this.#ensureBelowLimit(bytesCount)
-    this.#count(bytesCount)
-  }
-
-  #ensureBelowLimit(bytesCount: number): void {
-    if (this.#bytes + bytesCount > this.#options.maxDiskBytes) {
-      const message = `The journal ${this.#options.directory} is full (it holds ${this.#bytes} bytes, ${bytesCount} more might be needed, and journal.max_disk_mb is ${this.#options.maxDiskBytes} bytes). Senders are told to try again until Kusto takes batches.`
-      throw new SidecarError('JOURNAL_FULL', message)
-    }
+    this.#usage.reserve(bytesCount)
   }
 
   release(bytesCount: number): void {
-    this.#count(-bytesCount)
+    this.#usage.count(-bytesCount)
+  }
+
+  syncNames(): Promise<void> {
+    return this.#names.sync()
+  }
+
+  isLive(slice: RequestSlice): boolean {
+    return this.#options.ledger?.isLive(slice) ?? false
   }
 
   wrote(frame: Frame): void {
@@ -236,14 +279,22 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#syncTimer?.cancel()
+    this.#names.close()
     await this.#syncRun
     await this.#syncAll()
+    await this.#settledKeys?.close()
     await this.#lock.release()
   }
 
-  #count(bytesCount: number): void {
-    this.#bytes += bytesCount
-    this.#options.metrics.journalBytes.set(this.#bytes)
+  countBytes(bytesCount: number): void {
+    this.#usage.count(bytesCount)
+  }
+
+  /** The epoch makes the name one that no other start has. */
+  async nextKeySegment(): Promise<string> {
+    await this.#claimEpoch()
+    this.#keySegments += 1
+    return orderedName(this.#identity.epoch, this.#keySegments)
   }
 
   #scheduleSync(): void {
@@ -258,40 +309,17 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   async #syncAll(): Promise<void> {
     try {
       await Promise.all([...this.#open].map((batch) => batch.sync()))
-      if (this.#isDirectoryDirty) await this.#syncDirectory()
+      await this.#names.syncIfChanged()
     } catch (error) {
-      this.#options.log.fatal({ event: 'journal.sync_failed', code: codeOf(error) }, messageOf(error))
+      const fields = { event: 'journal.sync_failed', code: codeOf(error) }
+      if (error instanceof SidecarError && error.disposition === 'retry')
+        this.#options.log.warn(fields, messageOf(error))
+      else this.#options.log.fatal(fields, messageOf(error))
     }
   }
 
-  async #syncDirectory(): Promise<void> {
-    this.#isDirectoryDirty = false
-    try {
-      await this.fileSystem.syncDirectory(this.#options.directory)
-    } catch (cause) {
-      if (isOutOfDescriptors(cause)) {
-        // Nothing was synced and nothing is lost: it is done again at the next interval.
-        this.#isDirectoryDirty = true
-        this.#warn(
-          'journal.sync_postponed',
-          `The journal directory could not be opened: ${messageOf(cause)}`,
-          cause,
-        )
-        return
-      }
-      const message = `The journal directory ${this.#options.directory} could not be synced: ${messageOf(cause)}. The process stops.`
-      const error = new SidecarError('JOURNAL_SYNC_FAILED', message, { cause })
-      this.fatal(error)
-      throw error
-    }
-  }
-
-  #warn(event: string, message: string, error: unknown): void {
+  warn(event: string, message: string, error: unknown): void {
     this.#options.metrics.journalErrors.inc({ code: 'JOURNAL_WRITE_FAILED' })
     this.#options.log.warn({ event, code: codeOf(error) }, message)
   }
-}
-
-function isOutOfDescriptors(error: unknown): boolean {
-  return ['EMFILE', 'ENFILE'].includes(systemCodeOf(error) ?? '')
 }

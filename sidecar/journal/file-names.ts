@@ -3,11 +3,15 @@ import type { Destination } from '../core/destination.ts'
 export const openSuffix = '.open'
 export const sealedSuffix = '.batch'
 export const corruptSuffix = '.corrupt'
+export const keysSuffix = '.keys'
 
 /** Sorts by age. Database and table are for people only, so anything unusual in them becomes `_`. */
 export function batchFileName(epoch: number, sequence: number, destination: Destination): string {
-  const order = `${String(epoch).padStart(8, '0')}-${String(sequence).padStart(10, '0')}`
-  return `${order}.${readable(destination.database)}.${readable(destination.table)}`
+  return `${orderedName(epoch, sequence)}.${readable(destination.database)}.${readable(destination.table)}`
+}
+
+export function orderedName(epoch: number, sequence: number): string {
+  return `${String(epoch).padStart(8, '0')}-${String(sequence).padStart(10, '0')}`
 }
 
 /** The epoch in the name of any file of a batch; 0 for every other file. */

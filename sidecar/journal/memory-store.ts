@@ -1,8 +1,9 @@
 /** Batches in memory, for `journal.enabled: false`: nothing survives the process, so nothing is acknowledged by it alone. */
-import type { BatchStore, Clock, Frame, OpenBatch, Random, SealedBatch } from '../core/ports.ts'
+import type { BatchStore, Clock, Frame, OpenBatch, Random, SealedBatch, Sending } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
 import { SidecarError } from '../core/errors.ts'
 import { gzipHeader, gzipOverheadBytes, gzipTrailer } from '../core/gzip-member.ts'
+import { settledWhenQueued, type Settlement } from '../core/settlement.ts'
 import { addFrame, emptySummary } from './summary.ts'
 
 export class MemoryStore implements BatchStore {
@@ -19,10 +20,10 @@ export class MemoryStore implements BatchStore {
     this.#maxBytes = options.maxBytes
   }
 
-  async open(destination: Destination): Promise<OpenBatch> {
+  async open(destination: Destination, settlement: Settlement = settledWhenQueued): Promise<OpenBatch> {
     const id = `${this.#writer}:1:${this.#sequence}`
     this.#sequence += 1
-    return new MemoryBatch(this, id, destination, this.#clock.now())
+    return new MemoryBatch(this, { id, destination, settlement, receivedAtMs: this.#clock.now() })
   }
 
   /** When nothing is held anything is taken, or what is larger than the limit could never even be tried. */
@@ -50,16 +51,22 @@ export class MemoryStore implements BatchStore {
 class MemoryBatch implements OpenBatch, SealedBatch {
   readonly id: string
   readonly destination: Destination
+  readonly settlement: Settlement
   readonly receivedAtMs: number
+  sending: Sending | undefined
   readonly #store: MemoryStore
   #payloads: Buffer[] = []
   #summary = emptySummary
 
-  constructor(store: MemoryStore, id: string, destination: Destination, receivedAtMs: number) {
+  constructor(
+    store: MemoryStore,
+    about: Pick<SealedBatch, 'id' | 'destination' | 'settlement' | 'receivedAtMs'>,
+  ) {
     this.#store = store
-    this.id = id
-    this.destination = destination
-    this.receivedAtMs = receivedAtMs
+    this.id = about.id
+    this.destination = about.destination
+    this.settlement = about.settlement
+    this.receivedAtMs = about.receivedAtMs
   }
 
   get recordCount(): number {
@@ -77,7 +84,14 @@ class MemoryBatch implements OpenBatch, SealedBatch {
   async append(frame: Frame): Promise<void> {
     this.#store.reserve(frame.payload.length)
     this.#payloads.push(frame.payload)
-    this.#summary = addFrame(this.#summary, { ...frame, payloadBytes: frame.payload.length })
+    const sizes = { payloadBytes: frame.payload.length, requestsBytes: 0 }
+    this.#summary = addFrame(this.#summary, { ...frame, ...sizes })
+  }
+
+  async sync(): Promise<void> {}
+
+  async recordSending(sending: Sending): Promise<void> {
+    this.sending = sending
   }
 
   async seal(): Promise<SealedBatch | undefined> {

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import type { Clock, File, FileSystem, Frame, OpenBatch } from '../core/ports.ts'
 import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
+import type { RequestSlice } from '../core/request-slice.ts'
 import {
   encodeFrameHeader,
   encodeSeal,
-  frameHeaderBytes,
-  type BatchSummary,
+  encodeSealVersion1,
+  frameBytesOf,
   type FileHeader,
+  type Seal,
 } from './format.ts'
+import { encodeSlices } from './request-format.ts'
 import type { DiskBatch } from './sealed-batch.ts'
 import { addFrame, emptySummary } from './summary.ts'
 
@@ -18,6 +21,10 @@ export type OpenBatchOwner = {
   /** Takes room on the disk, or throws JOURNAL_FULL. */
   reserve(bytesCount: number): void
   release(bytesCount: number): void
+  /** Resolves when the names of all files made so far are durable. */
+  syncNames(): Promise<void>
+  /** Whether a later process has to know of the slice. */
+  isLive(slice: RequestSlice): boolean
   /** The file was sealed under `path`, or removed when `path` is undefined. */
   closed(batch: DiskOpenBatch, path: string | undefined, fileBytes: number): Promise<DiskBatch | undefined>
   fatal(error: SidecarError): void
@@ -38,11 +45,15 @@ export class DiskOpenBatch implements OpenBatch {
   readonly #path: string
   readonly framesAt: number
   #position: number
-  #summary = emptySummary
+  #summary: Seal
+  /** Slices in the frames that were remembered at the last look; see `#keep`. */
+  #kept: RequestSlice[] = []
+  #lookAgainAt = 1_000
   #state: 'appending' | 'sealing' | 'closed' = 'appending'
   #isDirty = true
   /** The last sync that was asked for; a new one waits for it, so that it never reports more than is durable. */
   #syncing: Promise<void> = Promise.resolve()
+  #isNameDurable = false
   #isAppending = false
 
   constructor(owner: OpenBatchOwner, file: File, path: string, header: FileHeader, framesAt: number) {
@@ -52,13 +63,14 @@ export class DiskOpenBatch implements OpenBatch {
     this.header = header
     this.framesAt = framesAt
     this.#position = framesAt
+    this.#summary = { ...emptySummary, keptSlices: undefined, lastReceivedAtMs: header.openedAtMs }
   }
 
   get id(): string {
     return this.header.batchId
   }
 
-  get summary(): BatchSummary {
+  get summary(): Seal {
     return this.#summary
   }
 
@@ -68,26 +80,47 @@ export class DiskOpenBatch implements OpenBatch {
 
   async append(frame: Frame): Promise<void> {
     assert(this.#state === 'appending')
+    await this.#append(frame)
+    this.#summary = { ...this.#summary, lastReceivedAtMs: this.#owner.clock.now() }
+    this.#keep(frame.requests)
+    this.#owner.wrote(frame)
+  }
+
+  async #append(frame: Frame): Promise<void> {
     assert(!this.#isAppending, 'frames of one batch are written one after the other')
-    const frameBytes = frameHeaderBytes + frame.payload.length
+    assert(this.header.settlement !== undefined || frame.requests.length === 0)
+    const requests = encodeSlices(frame.requests)
+    const sizes = { payloadBytes: frame.payload.length, requestsBytes: requests.length }
+    const frameBytes = frameBytesOf(sizes)
     this.#owner.reserve(frameBytes)
     this.#isAppending = true
     try {
-      await this.#write([encodeFrameHeader(frame, this.#summary.frameCount), frame.payload], frameBytes)
+      const header = encodeFrameHeader(frame, requests, this.#summary.frameCount)
+      await this.#write([header, frame.payload, requests], frameBytes)
     } catch (error) {
       this.#owner.release(frameBytes)
       throw error
     } finally {
       this.#isAppending = false
     }
-    this.#summary = addFrame(this.#summary, { ...frame, payloadBytes: frame.payload.length })
-    this.#owner.wrote(frame)
+    this.#summary = { ...this.#summary, ...addFrame(this.#summary, { ...frame, ...sizes }) }
   }
 
-  /** Makes everything written so far durable. Does nothing when there is nothing new, or when the batch is closed. */
-  sync(): Promise<void> {
+  /** What is forgotten meanwhile is let go whenever the list has doubled, so that it stays in proportion to what is remembered. */
+  #keep(slices: readonly RequestSlice[]): void {
+    for (const slice of slices) this.#kept.push(slice)
+    if (this.#kept.length < this.#lookAgainAt) return
+    this.#kept = this.#kept.filter((slice) => this.#owner.isLive(slice))
+    this.#lookAgainAt = Math.max(1_000, 2 * this.#kept.length)
+  }
+
+  /** Makes everything written so far durable, with the name of the file. Does nothing when there is nothing new. */
+  async sync(): Promise<void> {
     this.#syncing = this.#syncing.then(() => this.#syncNow())
-    return this.#syncing
+    await this.#syncing
+    if (this.#isNameDurable) return
+    await this.#owner.syncNames()
+    this.#isNameDurable = true
   }
 
   async #syncNow(): Promise<void> {
@@ -109,7 +142,8 @@ export class DiskOpenBatch implements OpenBatch {
     const isEmpty = this.#summary.frameCount === 0
     if (!isEmpty) {
       await this.#writeSeal()
-      await this.sync()
+      this.#syncing = this.#syncing.then(() => this.#syncNow())
+      await this.#syncing
     }
     this.#state = 'closed'
     // What was written is synced already, so a failing close takes nothing away.
@@ -125,18 +159,26 @@ export class DiskOpenBatch implements OpenBatch {
     await this.#owner.closed(this, undefined, this.#position)
   }
 
-  /** A file without its seal is as good: it is read once at the next start. So a disk that has no room for it is no error. */
+  /**
+   * A file without its seal is as good: it is read once at the next start. So a disk that has no room for it is no error. Nor does it need the
+   * kept slices, which are in its frames too.
+   */
   async #writeSeal(): Promise<void> {
-    const seal = encodeSeal(this.#summary)
+    const kept = this.#kept.filter((slice) => this.#owner.isLive(slice))
+    this.#kept = []
     try {
-      this.#owner.reserve(seal.length)
-    } catch {
-      return
-    }
-    try {
-      await this.#write([seal], seal.length)
+      if (kept.length > 0) await this.#append(keptFrame(kept))
+      const seal = { ...this.#summary, keptSlices: kept.length }
+      const bytes = this.header.settlement === undefined ? encodeSealVersion1(seal) : encodeSeal(seal)
+      this.#owner.reserve(bytes.length)
+      try {
+        await this.#write([bytes], bytes.length)
+      } catch (error) {
+        this.#owner.release(bytes.length)
+        throw error
+      }
+      this.#summary = seal
     } catch (error) {
-      this.#owner.release(seal.length)
       if (!(error instanceof SidecarError) || error.disposition === 'fatal') throw error
     }
   }
@@ -170,4 +212,9 @@ export class DiskOpenBatch implements OpenBatch {
     this.#owner.fatal(error)
     return error
   }
+}
+
+/** No records: only what a later process has to know when the batch is settled. */
+function keptFrame(requests: readonly RequestSlice[]): Frame {
+  return { recordCount: 0, rawBytes: 0, rawCrc32: 0, payload: Buffer.alloc(0), requests }
 }

@@ -1,9 +1,11 @@
 /** Turns what an earlier process left in the directory into sealed batches; the rules are in FORMAT.md. */
-import type { File, FileSystem } from '../core/ports.ts'
+import type { File, FileSystem, Sending } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
 import { crc32Of } from '../core/gzip-member.ts'
 import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import type { RequestSlice } from '../core/request-slice.ts'
+import type { Settlement } from '../core/settlement.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -14,27 +16,25 @@ import {
   fileHeaderReadBytes,
   frameHeaderBytes,
   sealBytes,
-  type BatchSummary,
   type FileHeader,
+  type Seal,
 } from './format.ts'
 import type { DiskOpenBatch } from './open-batch.ts'
 import { framesFrom, scanFrames, type FramePlace, type ScanResult } from './scan.ts'
-import type { DiskBatch } from './sealed-batch.ts'
+import type { BatchPlace, DiskBatch } from './sealed-batch.ts'
+import { decodeSendings, sendingSlotsBytes } from './sending-slots.ts'
 
 /** What recovery needs of the store. */
 export type RecoveryOwner = {
   readonly fileSystem: FileSystem
-  open(destination: Destination): Promise<DiskOpenBatch>
-  adopt(
-    path: string,
-    fileBytes: number,
-    framesAt: number,
-    header: FileHeader,
-    summary: BatchSummary,
-  ): Promise<DiskBatch>
+  open(destination: Destination, settlement?: Settlement): Promise<DiskOpenBatch>
+  adopt(place: BatchPlace): Promise<DiskBatch>
 }
 
-/** The header of a usual destination is under this; larger files without a readable header held frames. */
+/** A batch, and the requests of it that were remembered. */
+export type RecoveredBatch = { readonly batch: DiskBatch; readonly requests: readonly RequestSlice[] }
+
+/** The header of a usual destination is under this; larger files without a readable header held frames, unless the rest is the empty room for sendings. */
 const bareHeaderMaxBytes = 4096
 
 type Reporting = { readonly log: Log; readonly metrics: Metrics }
@@ -43,7 +43,7 @@ type Reporting = { readonly log: Log; readonly metrics: Metrics }
 export async function recoverDirectory(
   owner: RecoveryOwner,
   { directory, log, metrics }: Reporting & { directory: string },
-): Promise<DiskBatch[]> {
+): Promise<RecoveredBatch[]> {
   const names = (await owner.fileSystem.list(directory)).filter(isBatchFile).sort()
   const places = new Semaphore(limits.filesRecoveredAtOnce)
   const batches = await Promise.all(
@@ -57,7 +57,7 @@ async function recoverOrLeave(
   owner: RecoveryOwner,
   path: string,
   reporting: Reporting,
-): Promise<DiskBatch | undefined> {
+): Promise<RecoveredBatch | undefined> {
   try {
     return await recoverFile(owner, path, reporting)
   } catch (error) {
@@ -75,31 +75,55 @@ async function recoverFile(
   owner: RecoveryOwner,
   path: string,
   reporting: Reporting,
-): Promise<DiskBatch | undefined> {
+): Promise<RecoveredBatch | undefined> {
   const file = await owner.fileSystem.open(path, 'update')
-  let found: Awaited<ReturnType<typeof examine>>
+  let found: Examined
+  let sending: Sending | undefined
   try {
     found = await examine(file, path.endsWith(sealedSuffix))
     if (found.kind === 'torn') await file.truncate(found.scan.wholeUntil)
     if (path.endsWith(openSuffix)) await makeDurable(file)
+    if ('header' in found && found.header.settlement?.isExactlyOnce === true) {
+      sending = await readSending(file, found.framesAt)
+    }
   } finally {
     await file.close()
   }
   switch (found.kind) {
-    case 'sealed':
-      return owner.adopt(path, found.fileBytes, found.framesAt, found.header, found.summary)
+    case 'sealed': {
+      const { header, framesAt, fileBytes, seal: summary } = found
+      const batch = await owner.adopt({ path, fileBytes, framesAt, header, summary, sending })
+      return { batch, requests: await batch.slices() }
+    }
     case 'torn': {
       const { header, framesAt, scan } = found
-      reportTorn(path, scan.restBytes, scan.summary, reporting)
-      return owner.adopt(path, scan.wholeUntil, framesAt, header, scan.summary)
+      reportTorn(path, scan, reporting)
+      const summary = { ...scan.summary, keptSlices: undefined, lastReceivedAtMs: undefined }
+      const batch = await owner.adopt({
+        path,
+        fileBytes: scan.wholeUntil,
+        framesAt,
+        header,
+        summary,
+        sending,
+      })
+      return { batch, requests: scan.requests }
     }
     case 'empty':
-      reportTorn(path, found.fileBytes, undefined, reporting)
+      reportTorn(path, { restBytes: found.fileBytes, summary: undefined }, reporting)
       await owner.fileSystem.remove(path)
       return undefined
-    case 'corrupt':
-      return repairFile(owner, path, reporting)
+    case 'corrupt': {
+      const batch = await repairFile(owner, path, reporting)
+      return batch === undefined ? undefined : { batch, requests: await batch.slices() }
+    }
   }
+}
+
+async function readSending(file: File, framesAt: number): Promise<Sending | undefined> {
+  const slots = Buffer.alloc(sendingSlotsBytes)
+  await file.read(slots, framesAt - sendingSlotsBytes)
+  return decodeSendings(slots)
 }
 
 /**
@@ -120,7 +144,7 @@ async function makeDurable(file: File): Promise<void> {
 }
 
 type Examined =
-  | { kind: 'sealed'; header: FileHeader; framesAt: number; fileBytes: number; summary: BatchSummary }
+  | { kind: 'sealed'; header: FileHeader; framesAt: number; fileBytes: number; seal: Seal }
   | { kind: 'torn'; header: FileHeader; framesAt: number; scan: ScanResult }
   | { kind: 'empty'; fileBytes: number }
   | { kind: 'corrupt' }
@@ -130,13 +154,15 @@ async function examine(file: File, isSealed: boolean): Promise<Examined> {
   const start = await readHeader(file)
   if (start === undefined) {
     // A header that was cut short is all there is in its file.
-    const isBare = fileBytes < bareHeaderMaxBytes && !isSealed
+    const isBare = !isSealed && (await isBareHeader(file, fileBytes))
     const holdsFrames = !isBare || (await scanFrames(file, 0, fileBytes)).afterDamage.length > 0
     return holdsFrames ? { kind: 'corrupt' } : { kind: 'empty', fileBytes }
   }
-  const { header, headerBytes: framesAt } = start
-  const sealed = await readSeal(file, framesAt, fileBytes)
-  if (sealed !== undefined) return { kind: 'sealed', header, framesAt, fileBytes, summary: sealed }
+  const { header, framesAt } = start
+  // The room for sendings was not all made.
+  if (fileBytes < framesAt) return { kind: 'empty', fileBytes }
+  const seal = await readSeal(file, framesAt, fileBytes)
+  if (seal !== undefined) return { kind: 'sealed', header, framesAt, fileBytes, seal }
   const scan = await scanFrames(file, framesAt, fileBytes)
   // A sealed file was synced whole, so it cannot be torn.
   const isWhole = scan.restBytes === 0 || (scan.isTorn && !isSealed)
@@ -145,7 +171,15 @@ async function examine(file: File, isSealed: boolean): Promise<Examined> {
   return { kind: 'torn', header, framesAt, scan }
 }
 
-async function readHeader(file: File): Promise<{ header: FileHeader; headerBytes: number } | undefined> {
+async function isBareHeader(file: File, fileBytes: number): Promise<boolean> {
+  if (fileBytes < bareHeaderMaxBytes) return true
+  if (fileBytes > bareHeaderMaxBytes + sendingSlotsBytes) return false
+  const rest = Buffer.alloc(fileBytes - bareHeaderMaxBytes)
+  await file.read(rest, bareHeaderMaxBytes)
+  return rest.every((byte) => byte === 0)
+}
+
+async function readHeader(file: File): Promise<{ header: FileHeader; framesAt: number } | undefined> {
   for (const bytesCount of [4096, fileHeaderReadBytes]) {
     const buffer = Buffer.alloc(bytesCount)
     const found = decodeFileHeader(buffer.subarray(0, await file.read(buffer, 0)))
@@ -154,15 +188,15 @@ async function readHeader(file: File): Promise<{ header: FileHeader; headerBytes
   return undefined
 }
 
-/** The summary of a sealed file, if it agrees with the length of the file. */
-async function readSeal(file: File, framesAt: number, fileBytes: number): Promise<BatchSummary | undefined> {
-  if (fileBytes < framesAt + sealBytes) return undefined
-  const seal = Buffer.alloc(sealBytes)
-  await file.read(seal, fileBytes - sealBytes)
-  const summary = decodeSeal(seal)
-  if (summary === undefined) return undefined
-  const expected = framesAt + summary.frameCount * frameHeaderBytes + summary.payloadBytes + sealBytes
-  return expected === fileBytes ? summary : undefined
+/** What a sealed file says of itself, if it agrees with the length of the file. */
+async function readSeal(file: File, framesAt: number, fileBytes: number): Promise<Seal | undefined> {
+  const end = Buffer.alloc(Math.min(sealBytes, fileBytes - framesAt))
+  await file.read(end, fileBytes - end.length)
+  const found = decodeSeal(end)
+  if (found === undefined) return undefined
+  const { seal, bytesCount } = found
+  const framesBytes = seal.frameCount * frameHeaderBytes + seal.payloadBytes + seal.requestsBytes
+  return framesAt + framesBytes + bytesCount === fileBytes ? seal : undefined
 }
 
 /**
@@ -218,10 +252,11 @@ async function openIfThere(fileSystem: FileSystem, path: string): Promise<File |
 async function copyWholeFrames(owner: RecoveryOwner, file: File): Promise<DiskBatch | undefined> {
   const start = await readHeader(file)
   if (start === undefined) return undefined
-  const scan = await scanFrames(file, start.headerBytes, await file.size())
-  const copy = await owner.open(start.header.destination)
+  const { header, framesAt } = start
+  const scan = await scanFrames(file, framesAt, await file.size())
+  const copy = await owner.open(header.destination, header.settlement)
   try {
-    for await (const place of framesFrom(file, start.headerBytes)) {
+    for await (const place of framesFrom(file, framesAt)) {
       if (place.header.sequence !== copy.summary.frameCount) break
       await copyFrame(file, place, copy)
     }
@@ -234,23 +269,34 @@ async function copyWholeFrames(owner: RecoveryOwner, file: File): Promise<DiskBa
 }
 
 /** Frames that can no longer be read are left out: their bytes stay in the damaged file. */
-async function copyFrame(file: File, { header, payloadAt }: FramePlace, to: DiskOpenBatch): Promise<void> {
+async function copyFrame(
+  file: File,
+  { header, payloadAt, requests }: FramePlace,
+  to: DiskOpenBatch,
+): Promise<void> {
+  // What was kept for after the settlement is in the other frames too.
+  if (header.recordCount === 0) return
   const payload = Buffer.alloc(header.payloadBytes)
   const bytesRead = await file.read(payload, payloadAt)
   if (bytesRead !== payload.length || crc32Of(payload) !== header.payloadCrc32) return
   const { recordCount, rawBytes, rawCrc32 } = header
-  await to.append({ recordCount, rawBytes, rawCrc32, payload })
+  await to.append({
+    recordCount,
+    rawBytes,
+    rawCrc32,
+    payload,
+    requests: to.header.settlement === undefined ? [] : requests,
+  })
 }
 
 function reportTorn(
   path: string,
-  tornBytes: number,
-  kept: BatchSummary | undefined,
+  { restBytes: tornBytes, summary }: { restBytes: number; summary: ScanResult['summary'] | undefined },
   { log, metrics }: Reporting,
 ): void {
   if (tornBytes > 0) metrics.journalTornBytes.inc(tornBytes)
   log.info(
-    { event: 'journal.file_recovered', path, tornBytes, recordCount: kept?.recordCount ?? 0 },
+    { event: 'journal.file_recovered', path, tornBytes, recordCount: summary?.recordCount ?? 0 },
     'An open batch of an earlier process was recovered.',
   )
 }

@@ -1,22 +1,32 @@
 /** Finds the whole frames of a file that was not closed properly; see "Reading after a crash" in FORMAT.md. */
 import type { File } from '../core/ports.ts'
 import { crc32Of } from '../core/gzip-member.ts'
+import type { RequestSlice } from '../core/request-slice.ts'
 import { SequentialReader } from './sequential-reader.ts'
 import { addFrame, emptySummary } from './summary.ts'
 import {
   decodeFrameHeader,
   decodeSeal,
+  frameBytesOf,
   frameHeaderBytes,
   frameMagic,
   sealBytes,
+  startsLikeSeal,
   type BatchSummary,
   type FrameHeader,
 } from './format.ts'
+import { decodeSlices } from './request-format.ts'
 
-export type FramePlace = { readonly header: FrameHeader; readonly payloadAt: number }
+export type FramePlace = {
+  readonly header: FrameHeader
+  readonly payloadAt: number
+  readonly requests: readonly RequestSlice[]
+}
 
 export type ScanResult = {
   readonly summary: BatchSummary
+  /** The requests of these frames. */
+  readonly requests: readonly RequestSlice[]
   /** Where the run of whole frames that starts at the first one ends. */
   readonly wholeUntil: number
   /** Bytes after `wholeUntil` that are not a seal. */
@@ -29,23 +39,28 @@ export type ScanResult = {
 
 export async function scanFrames(file: File, framesAt: number, fileBytes: number): Promise<ScanResult> {
   let summary = emptySummary
+  const requests: RequestSlice[] = []
   let position = framesAt
   for await (const frame of framesFrom(file, framesAt)) {
     if (frame.header.sequence !== summary.frameCount) break
     summary = addFrame(summary, frame.header)
-    position = frame.payloadAt + frame.header.payloadBytes
+    for (const slice of frame.requests) requests.push(slice)
+    position += frameBytesOf(frame.header)
   }
+  const whole = { summary, requests, wholeUntil: position }
   const rest = fileBytes - position
-  if (rest === 0) return { summary, wholeUntil: position, restBytes: 0, isTorn: false, afterDamage: [] }
-  if (rest === sealBytes) {
-    const seal = Buffer.alloc(sealBytes)
-    await file.read(seal, position)
-    if (decodeSeal(seal) !== undefined)
-      return { summary, wholeUntil: position, restBytes: 0, isTorn: false, afterDamage: [] }
-  }
+  if (rest <= 0 || (await isSealed(file, position, fileBytes)))
+    return { ...whole, restBytes: 0, isTorn: false, afterDamage: [] }
   const afterDamage = await wholeFramesAfter(file, position + 1, fileBytes)
   const isTorn = afterDamage.length === 0 && (await isCutShort(file, position, fileBytes))
-  return { summary, wholeUntil: position, restBytes: rest, isTorn, afterDamage }
+  return { ...whole, restBytes: rest, isTorn, afterDamage }
+}
+
+/** Whether a seal is all there is from `position` on. */
+async function isSealed(file: File, position: number, fileBytes: number): Promise<boolean> {
+  const rest = Buffer.alloc(Math.min(sealBytes, fileBytes - position))
+  await file.read(rest, fileBytes - rest.length)
+  return decodeSeal(rest)?.bytesCount === fileBytes - position
 }
 
 /** The frames from `framesAt` on whose checksums hold, up to the first that is not whole. */
@@ -65,8 +80,11 @@ export async function* framesFrom(file: File, framesAt: number): AsyncGenerator<
       left -= piece.length
     }
     if (crc !== header.payloadCrc32) return
-    yield { header, payloadAt }
-    position = payloadAt + header.payloadBytes
+    const requests = await reader.take(header.requestsBytes)
+    if (requests.length < header.requestsBytes) return
+    if (requests.length > 0 && crc32Of(requests) !== header.requestsCrc32) return
+    yield { header, payloadAt, requests: decodeSlices(requests) }
+    position += frameBytesOf(header)
   }
 }
 
@@ -91,7 +109,7 @@ async function wholeFramesAfter(file: File, from: number, fileBytes: number): Pr
     let next = position + candidate + 1
     for await (const frame of framesFrom(file, position + candidate)) {
       found.push(frame)
-      next = frame.payloadAt + frame.header.payloadBytes
+      next = frame.payloadAt - frameHeaderBytes + frameBytesOf(frame.header)
     }
     position = next
   }
@@ -111,12 +129,13 @@ magicBytes.writeUInt32LE(frameMagic)
 
 /**
  * Whether the bytes at the end of a file are what a write leaves that was cut short: less than a header, a header whose payload
- * is not all there, or zeros (a file system that had made the file longer but not yet filled it). Anything else is damage.
+ * is not all there, a part of a seal, or zeros (a file system that had made the file longer but not yet filled it). Anything else is damage.
  */
 async function isCutShort(file: File, position: number, fileBytes: number): Promise<boolean> {
   const start = Buffer.alloc(Math.min(frameHeaderBytes, fileBytes - position))
   await file.read(start, position)
   if (start.length < frameHeaderBytes || start.every((byte) => byte === 0)) return true
+  if (fileBytes - position < sealBytes && startsLikeSeal(start)) return true
   const header = decodeFrameHeader(start)
-  return header !== undefined && position + frameHeaderBytes + header.payloadBytes > fileBytes
+  return header !== undefined && position + frameBytesOf(header) > fileBytes
 }

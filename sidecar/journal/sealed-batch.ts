@@ -1,43 +1,63 @@
-import type { File, FileSystem, SealedBatch } from '../core/ports.ts'
+import type { File, FileSystem, SealedBatch, Sending } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
 import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
 import { crc32Of, gzipHeader, gzipOverheadBytes, gzipTrailer } from '../core/gzip-member.ts'
 import { limits } from '../core/limits.ts'
-import { decodeFrameHeader, frameHeaderBytes, type BatchSummary, type FileHeader } from './format.ts'
+import type { RequestSlice } from '../core/request-slice.ts'
+import { settledWhenQueued, type Settlement } from '../core/settlement.ts'
+import { decodeFrameHeader, frameHeaderBytes, type FileHeader, type Seal } from './format.ts'
+import { sliceBytes } from './request-format.ts'
+import { framesFrom } from './scan.ts'
 import { SequentialReader } from './sequential-reader.ts'
 
 /** What a sealed batch asks of the store that owns its file. */
 export type BatchFileOwner = {
   readonly fileSystem: FileSystem
-  forget(path: string, fileBytes: number): Promise<void>
+  /** Keeps what must be remembered of its requests, and removes the file. */
+  settled(batch: DiskBatch): Promise<void>
+  /** Writes it into the file of the batch and makes it durable. */
+  writeSending(batch: DiskBatch, sending: Sending): Promise<void>
   repair(batch: DiskBatch): Promise<SealedBatch | undefined>
+}
+
+/** Where a finished batch is, and what it says of itself. */
+export type BatchPlace = {
+  readonly path: string
+  readonly fileBytes: number
+  readonly framesAt: number
+  readonly header: FileHeader
+  readonly summary: Seal
+  readonly sending: Sending | undefined
 }
 
 /** A sealed batch in the journal directory. Holds no open file and no records: a backlog of thousands costs little memory. */
 export class DiskBatch implements SealedBatch {
   readonly id: string
   readonly destination: Destination
+  readonly settlement: Settlement
   readonly receivedAtMs: number
   readonly path: string
   readonly fileBytes: number
   readonly framesAt: number
-  readonly summary: BatchSummary
+  readonly summary: Seal
   readonly #owner: BatchFileOwner
+  #sending: Sending | undefined
 
-  constructor(
-    owner: BatchFileOwner,
-    place: { path: string; fileBytes: number; framesAt: number },
-    header: FileHeader,
-    summary: BatchSummary,
-  ) {
+  constructor(owner: BatchFileOwner, { path, fileBytes, framesAt, header, summary, sending }: BatchPlace) {
     this.#owner = owner
-    this.path = place.path
-    this.fileBytes = place.fileBytes
-    this.framesAt = place.framesAt
+    this.path = path
+    this.fileBytes = fileBytes
+    this.framesAt = framesAt
     this.id = header.batchId
     this.destination = header.destination
+    this.settlement = header.settlement ?? settledWhenQueued
     this.receivedAtMs = header.openedAtMs
     this.summary = summary
+    this.#sending = sending
+  }
+
+  get sending(): Sending | undefined {
+    return this.#sending
   }
 
   get recordCount(): number {
@@ -85,12 +105,40 @@ export class DiskBatch implements SealedBatch {
         yield piece
       }
       if (crc !== header.payloadCrc32) throw this.#corrupt(`has a wrong checksum in frame ${sequence}`)
+      if (header.requestsBytes > 0) await reader.take(header.requestsBytes)
     }
     yield gzipTrailer(this.summary.rawCrc32, this.summary.rawBytes)
   }
 
+  async recordSending(sending: Sending): Promise<void> {
+    await this.#owner.writeSending(this, sending)
+    this.#sending = sending
+  }
+
+  /** The slices of its requests; of a sealed file only those that were remembered when it was sealed. */
+  async slices(): Promise<readonly RequestSlice[]> {
+    const { keptSlices, requestsBytes, frameCount } = this.summary
+    if (requestsBytes === 0 || keptSlices === 0) return []
+    const file = await this.#owner.fileSystem.open(this.path, 'read')
+    try {
+      const lastFrameAt =
+        keptSlices === undefined
+          ? this.framesAt
+          : this.framesAt +
+            frameCount * frameHeaderBytes +
+            this.summary.payloadBytes +
+            requestsBytes -
+            (frameHeaderBytes + keptSlices * sliceBytes)
+      const found: RequestSlice[] = []
+      for await (const { requests } of framesFrom(file, lastFrameAt)) found.push(...requests)
+      return found
+    } finally {
+      await file.close()
+    }
+  }
+
   async remove(): Promise<void> {
-    await this.#owner.forget(this.path, this.fileBytes)
+    await this.#owner.settled(this)
   }
 
   async repair(): Promise<SealedBatch | undefined> {

@@ -7,12 +7,13 @@ export const emptySummary: BatchSummary = {
   rawBytes: 0,
   payloadBytes: 0,
   rawCrc32: 0,
+  requestsBytes: 0,
 }
 
 /** The summary of a batch after one more frame. */
 export function addFrame(
   summary: BatchSummary,
-  frame: Omit<FrameHeader, 'sequence' | 'payloadCrc32'>,
+  frame: Omit<FrameHeader, 'sequence' | 'payloadCrc32' | 'requestsCrc32'>,
 ): BatchSummary {
   return {
     frameCount: summary.frameCount + 1,
@@ -20,5 +21,6 @@ export function addFrame(
     rawBytes: summary.rawBytes + frame.rawBytes,
     payloadBytes: summary.payloadBytes + frame.payloadBytes,
     rawCrc32: combineCrc32(summary.rawCrc32, frame.rawCrc32, frame.rawBytes),
+    requestsBytes: summary.requestsBytes + frame.requestsBytes,
   }
 }

@@ -1,12 +1,13 @@
 import type { FileSystem, Random } from '../core/ports.ts'
 import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
 import { epochOf } from './file-names.ts'
-import { formatVersion } from './format.ts'
 
 /** Who writes to this journal: a random name made once, and a number that grows at every start. */
 export type WriterIdentity = { readonly writer: string; readonly epoch: number }
 
 const fileName = 'writer.json'
+/** Of this file; those of batches have their own. */
+const formatVersion = 1
 /** Nobody starts so often; a larger number is damage, and would outgrow the names of files. */
 const maxEpoch = 99_999_999
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DiskStore } from '../../sidecar/journal/disk-store.ts'
-import type { FileSystem, Frame, SealedBatch } from '../../sidecar/core/ports.ts'
+import type { FileSystem, Frame, RequestLedger, SealedBatch } from '../../sidecar/core/ports.ts'
 import type { SidecarError } from '../../sidecar/core/errors.ts'
 import { silentLog } from '../../sidecar/observability/log.ts'
 import { createMetrics, type Metrics } from '../../sidecar/observability/metrics.ts'
@@ -16,7 +16,7 @@ export type Started = { store: DiskStore; clock: ManualClock; fatal: SidecarErro
 /** Starts a store with a clock of its own. */
 export async function startStore(
   fileSystem: FileSystem,
-  overrides: { maxDiskBytes?: number; seed?: number } = {},
+  overrides: { maxDiskBytes?: number; seed?: number; ledger?: RequestLedger } = {},
 ): Promise<Started> {
   const clock = new ManualClock()
   const fatal: SidecarError[] = []
@@ -25,6 +25,9 @@ export async function startStore(
     directory,
     maxDiskBytes: overrides.maxDiskBytes ?? 1_000_000_000,
     syncIntervalMs: 500,
+    ledger: overrides.ledger,
+    dedupWindowMs: 3_600_000,
+    dedupMaxKeys: 1_000,
     fileSystem,
     clock,
     random: new SeededRandom(overrides.seed ?? 1),

@@ -2,7 +2,7 @@ import { Batcher } from '../../../sidecar/batch/batcher.ts'
 import { compress } from '../../../sidecar/batch/compress.ts'
 import type { SidecarError } from '../../../sidecar/core/errors.ts'
 import { limits } from '../../../sidecar/core/limits.ts'
-import type { BatchStore, Deliver, SealedBatch } from '../../../sidecar/core/ports.ts'
+import type { BatchStore, Deliver, RequestLedger, SealedBatch } from '../../../sidecar/core/ports.ts'
 import { Semaphore } from '../../../sidecar/core/semaphore.ts'
 import { MemoryStore } from '../../../sidecar/journal/memory-store.ts'
 import { silentLog } from '../../../sidecar/observability/log.ts'
@@ -30,10 +30,11 @@ export function createStore(
     isDurable: true,
     failing: undefined as SidecarError | undefined,
     ensureRoom: (bytesCount: number) => memory.ensureRoom(bytesCount),
-    async open(destination: Parameters<BatchStore['open']>[0]) {
-      const batch = await memory.open(destination)
+    async open(...about: Parameters<BatchStore['open']>) {
+      const batch = await memory.open(...about)
       return {
         id: batch.id,
+        sync: () => batch.sync(),
         seal: () => batch.seal(),
         append: async (frame: Parameters<typeof batch.append>[0]) => {
           if (store.failing !== undefined) throw store.failing
@@ -46,7 +47,12 @@ export function createStore(
 }
 
 export function createBatcher(
-  overrides: { store?: BatchStore; maxPendingBytes?: number; maxDestinations?: number } = {},
+  overrides: {
+    store?: BatchStore
+    maxPendingBytes?: number
+    maxDestinations?: number
+    ledger?: RequestLedger
+  } = {},
 ) {
   const clock = new ManualClock()
   const deliver = new Collector()
@@ -54,6 +60,7 @@ export function createBatcher(
   const batcher = new Batcher({
     store,
     deliver,
+    ledger: overrides.ledger,
     compressions: new Semaphore(limits.compressionsInFlight),
     compress,
     maxDestinations: overrides.maxDestinations ?? 1_000,

@@ -25,11 +25,12 @@ function create(isDurable = true) {
   const store: BatchStore = {
     isDurable,
     ensureRoom: () => undefined,
-    async open(destination) {
+    async open(destination, settlement) {
       if (failing.open) refuse()
-      const batch = await memory.open(destination)
+      const batch = await memory.open(destination, settlement)
       return {
         id: batch.id,
+        sync: () => batch.sync(),
         append: (frame) => batch.append(frame),
         seal: async () => (failing.seal ? refuse() : batch.seal()),
       }
@@ -39,6 +40,7 @@ function create(isDurable = true) {
   const batcher = new Batcher({
     store,
     deliver: { deliver: async (batch) => void batches.push(batch) },
+    ledger: undefined,
     compressions: new Semaphore(4),
     compress,
     maxDestinations: 10,

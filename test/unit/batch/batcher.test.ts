@@ -123,13 +123,13 @@ describe('Batcher', () => {
     const store: BatchStore = {
       isDurable: true,
       ensureRoom: () => undefined,
-      async open(destination) {
-        const batch = await inner.open(destination)
+      async open(destination, settlement) {
+        const batch = await inner.open(destination, settlement)
         const countAndAppend: typeof batch.append = async (frame) => {
           frames += 1
           await batch.append(frame)
         }
-        return { id: batch.id, seal: () => batch.seal(), append: countAndAppend }
+        return { id: batch.id, sync: () => batch.sync(), seal: () => batch.seal(), append: countAndAppend }
       },
     }
     const { batcher, deliver } = createBatcher({ store })
