@@ -44,7 +44,10 @@ type EntryChange = {
  * written are never made durable, even when a later `sync` succeeds: Linux does the same.
  */
 export class MemoryFileSystem implements FileSystem {
-  /** Bytes that can still be written before ENOSPC; truncating and removing give none back. Undefined: no limit. */
+  /**
+   * Bytes by which files can still grow before ENOSPC; writing over what is there needs none, truncating and removing give none back.
+   * Undefined: no limit.
+   */
   freeBytes: number | undefined
   /** Called and awaited before each operation: to count, to hold one back, or to `crash()` at the n-th. */
   beforeOperation: ((operation: Operation, path: string) => Promise<void> | void) | undefined
@@ -197,16 +200,17 @@ export class MemoryFileSystem implements FileSystem {
     if (fault !== undefined) throw systemError(fault.code ?? 'EIO', operation, filePath)
   }
 
-  /** How many of `length` bytes may be written, and with what error the write then ends. */
-  admit(length: number, filePath: string): { bytesCount: number; error: Error | undefined } {
+  /** How many of `length` bytes, the last `growth` of them behind the end of the file, may be written, and with what error the write then ends. */
+  admit(length: number, growth: number, filePath: string): { bytesCount: number; error: Error | undefined } {
     const fault = this.#takeFault('write', filePath)
     if (fault !== undefined) {
       const bytesCount = Math.min(length, fault.bytesWritten ?? 0)
       return { bytesCount, error: systemError(fault.code ?? 'EIO', 'write', filePath) }
     }
     if (this.freeBytes === undefined) return { bytesCount: length, error: undefined }
-    const bytesCount = Math.min(length, this.freeBytes)
-    this.freeBytes -= bytesCount
+    const grown = Math.min(growth, this.freeBytes)
+    const bytesCount = length - growth + grown
+    this.freeBytes -= grown
     return { bytesCount, error: bytesCount < length ? systemError('ENOSPC', 'write', filePath) : undefined }
   }
 
@@ -252,7 +256,8 @@ class MemoryHandle implements File {
   async write(buffers: readonly Buffer[], position: number): Promise<void> {
     await this.#before('write')
     const bytes = Buffer.concat(buffers)
-    const { bytesCount, error } = this.#system.admit(bytes.length, this.#path)
+    const growth = Math.min(bytes.length, Math.max(0, position + bytes.length - this.#file.content.length))
+    const { bytesCount, error } = this.#system.admit(bytes.length, growth, this.#path)
     this.#apply({ position, bytes: bytes.subarray(0, bytesCount) })
     if (error !== undefined) throw error
   }
