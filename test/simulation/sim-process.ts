@@ -1,0 +1,106 @@
+import { constants, deflateRawSync } from 'node:zlib'
+import { Batcher } from '../../sidecar/batch/batcher.ts'
+import { limits } from '../../sidecar/core/limits.ts'
+import type { DeadLetter, KustoGateway, RequestLedger } from '../../sidecar/core/ports.ts'
+import { Semaphore } from '../../sidecar/core/semaphore.ts'
+import { DeliveryQueue } from '../../sidecar/delivery/delivery.ts'
+import { DiskStore } from '../../sidecar/journal/disk-store.ts'
+import { Ledger } from '../../sidecar/ledger/ledger.ts'
+import { silentLog } from '../../sidecar/observability/log.ts'
+import { createMetrics } from '../../sidecar/observability/metrics.ts'
+import type { ManualClock } from '../fakes/manual-clock.ts'
+import type { MemoryFileSystem } from '../fakes/memory-file-system.ts'
+import type { SeededRandom } from '../fakes/seeded-random.ts'
+
+export const syncIntervalMs = 100
+const dedup = { dedupWindowMs: 3_600_000, dedupMaxKeys: 10_000 }
+
+/** One life of the sidecar: everything between the answer to a shipper and Kusto. */
+export type SimProcess = {
+  readonly store: DiskStore
+  readonly batcher: Batcher
+  readonly delivery: DeliveryQueue
+  readonly ledger: RequestLedger | undefined
+  /** Promises can no longer be kept: the process has to be replaced. */
+  hasFailed: boolean
+}
+
+export type SimWorld = {
+  readonly disk: MemoryFileSystem
+  readonly clock: LifeClock
+  readonly kusto: KustoGateway
+  readonly random: SeededRandom
+  readonly isDedupOn: boolean
+  readonly keep: (letters: readonly DeadLetter[]) => void
+}
+
+export async function startProcess(world: SimWorld): Promise<SimProcess> {
+  const { disk, clock, kusto, random } = world
+  const metrics = createMetrics()
+  const common = { clock, random, log: silentLog(), metrics }
+  const process = { hasFailed: false }
+  const onFatal = () => {
+    process.hasFailed = true
+  }
+  const ledger = world.isDedupOn
+    ? new Ledger({ ...common, maxKeys: dedup.dedupMaxKeys, windowMs: dedup.dedupWindowMs })
+    : undefined
+  const store = await DiskStore.start({
+    ...common,
+    ...dedup,
+    directory: '/journal',
+    maxDiskBytes: 1e9,
+    syncIntervalMs,
+    ledger,
+    fileSystem: disk,
+    onFatal,
+  })
+  const delivery = new DeliveryQueue({
+    ...common,
+    gateway: kusto,
+    deadLetters: { keep: async (letters) => world.keep(letters) },
+    retry: { maxAttempts: 3, baseIntervalMs: 100, maxIntervalMs: 2_000 },
+    maxInFlight: 4,
+    maxInFlightPerDestination: 2,
+  })
+  const batcher = new Batcher({
+    ...common,
+    store,
+    deliver: delivery,
+    ledger,
+    compressions: new Semaphore(limits.compressionsInFlight),
+    compress: async (rawBytes) => deflateRawSync(rawBytes, { level: 1, finishFlush: constants.Z_SYNC_FLUSH }),
+    maxDestinations: 10,
+    maxPendingBytes: 1e9,
+  })
+  for (const batch of await store.recover()) void delivery.deliver(batch, { keepExhausted: true })
+  return Object.assign(process, { store, batcher, delivery, ledger })
+}
+
+/** The clock of one process: after its death none of its timers fires. */
+export class LifeClock {
+  readonly #clock: ManualClock
+  #isOver = false
+
+  constructor(clock: ManualClock) {
+    this.#clock = clock
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  monotonic(): number {
+    return this.#clock.monotonic()
+  }
+
+  after(delayMs: number, callback: () => void): { cancel: () => void } {
+    return this.#clock.after(delayMs, () => {
+      if (!this.#isOver) callback()
+    })
+  }
+
+  end(): void {
+    this.#isOver = true
+  }
+}
