@@ -15,21 +15,36 @@ export class SidecarProcess {
   readonly url: string
   readonly adminUrl: string
   readonly logLines: string[]
+  /** Resolves when the process has ended, however. */
+  readonly ended: Promise<unknown>
 
   private constructor(child: ChildProcess, ports: { port: number; adminPort: number }, logLines: string[]) {
     this.child = child
     this.url = `http://127.0.0.1:${ports.port}`
     this.adminUrl = `http://127.0.0.1:${ports.adminPort}`
     this.logLines = logLines
+    this.ended = once(child, 'exit')
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
   }
 
   static async start(
     t: TestContext,
-    options: { kustoUrl: string; directory: string; yaml?: string },
+    options: {
+      kustoUrl: string
+      directory: string
+      yaml?: string
+      /** Another program than `main.ts`, with words behind its `--config FILE`. */
+      script?: string
+      words?: readonly string[]
+    },
   ): Promise<SidecarProcess> {
     const file = `${options.directory}/sidecar.yaml`
     await writeFile(file, configText(options))
-    const child = spawn(process.execPath, [main, '--config', file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const words = [options.script ?? main, '--config', file, ...(options.words ?? [])]
+    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
     onCleanup(t, () => child.kill('SIGKILL'))
     const logLines: string[] = []
     const ports = await new Promise<{ port: number; adminPort: number }>((resolve, reject) => {
