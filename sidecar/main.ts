@@ -54,6 +54,7 @@ async function run(configFile: string | undefined): Promise<void> {
   const metrics = createMetrics()
   metrics.collectProcess()
   const gateway = new QueuedIngestion({
+    clusterUrl: config.kusto.clusterUrl,
     ingestionUrl: config.kusto.ingestionUrl,
     auth: config.kusto.auth,
     // The configuration takes plain http only for loopback, or when it was allowed explicitly.

@@ -32,7 +32,7 @@ const credentialErrors = new Set([
 ])
 
 /** The catalogue's code for an HTTP status of the Kusto engine or of its data management service. */
-function codeOfKustoStatus(status: number): ErrorCode {
+export function codeOfKustoStatus(status: number): ErrorCode {
   if (status === 401 || status === 403) return 'KUSTO_UNAUTHORIZED'
   if (status === 408 || status === 504) return 'KUSTO_TIMEOUT'
   if (status === 429) return 'KUSTO_THROTTLED'

@@ -1,24 +1,46 @@
-/** Kusto's side of delivery: resources, upload, enqueue. See `KustoGateway` in core/ports.ts for what it promises. */
+/** Kusto's side of delivery: upload, enqueue, and what became of it. See `KustoGateway` in core/ports.ts for what it promises. */
 import { Agent } from 'undici'
-import type { Clock, KustoGateway, KustoTrouble, Random, SealedBatch, UploadedBlob } from '../core/ports.ts'
+import type {
+  Clock,
+  IngestionOutcome,
+  KustoGateway,
+  KustoTrouble,
+  Random,
+  SealedBatch,
+  Sending,
+  UploadedBlob,
+} from '../core/ports.ts'
+import { destinationLabel } from '../core/destination.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { inContainer, withSas } from './addresses.ts'
+import { BlobClient } from './blobs.ts'
+import { Calls } from './calls.ts'
+import { kustoError } from './classify.ts'
+import { EngineClient } from './engine.ts'
+import { createTokenSource } from './engine-token.ts'
+import { ExtentQuestions } from './extents.ts'
+import { outcomeOf, staleTokenCode } from './ingestion-outcome.ts'
 import {
   IngestionResourceCache,
   type IngestionResources,
   type StorageResource,
 } from './ingestion-resources.ts'
-import { kustoError } from './classify.ts'
+import { isoTime } from './iso-time.ts'
 import { createManagementClient, type ManagementClient, type ManagementOptions } from './management.ts'
 import { createMessageBuilder, type MessageBuilder } from './message.ts'
-import { blobNameOf } from './names.ts'
+import { blobNameOf, sourceIdOf } from './names.ts'
+import { postMessage } from './queues.ts'
 import { AccountRanking } from './ranking.ts'
 import { withoutSas } from './redact.ts'
-import { StorageClient } from './storage.ts'
+import { readRow, writeRow, type StatusPlace } from './status-rows.ts'
+import { StatusTableClient } from './status-table.ts'
 
 export type GatewayOptions = ManagementOptions & {
+  /** The engine, which is asked about extents. */
+  readonly clusterUrl: string
   readonly cacheExpirationMs: number
   readonly clock: Clock
   readonly random: Random
@@ -31,18 +53,23 @@ export class QueuedIngestion implements KustoGateway {
   readonly #management: ManagementClient
   readonly #resources: IngestionResourceCache
   readonly #agent: Agent
-  readonly #storage: StorageClient
+  readonly #blobs: BlobClient
+  readonly #statusTables: StatusTableClient
   readonly #messages: MessageBuilder
   readonly #ranking: AccountRanking
-  /** The last failure of each kind of call that has not worked since. */
-  readonly #troubles = new Map<'resources' | 'upload' | 'enqueue', string>([
-    ['resources', 'Kusto has not been reached yet.'],
-  ])
+  readonly #extents: ExtentQuestions
+  readonly #calls: Calls
 
   constructor(options: GatewayOptions) {
-    const { clock, random, metrics, log } = options
+    const { clock, random, log, metrics, clusterUrl } = options
     this.#options = options
     this.#ranking = new AccountRanking(random)
+    this.#calls = new Calls({
+      clock,
+      metrics,
+      ranking: this.#ranking,
+      onSasRefused: () => this.#resources.refuse(),
+    })
     this.#management = createManagementClient(options)
     this.#resources = new IngestionResourceCache({
       management: this.#management,
@@ -50,18 +77,22 @@ export class QueuedIngestion implements KustoGateway {
       clock,
       onFetched: ({ containers, queues }) => {
         this.#ranking.retain(new Set([...containers, ...queues].map(({ account }) => account)))
-        this.#troubles.delete('resources')
+        this.#calls.noteResources(undefined)
         log.info({ event: 'kusto.resources_fetched' }, 'Ingestion resources were fetched.')
       },
       onFetchFailed: (error) => {
-        this.#troubles.set('resources', messageOf(error))
+        this.#calls.noteResources(messageOf(error))
         metrics.kustoErrors.inc({ operation: 'resources', code: codeOf(error) })
         log.warn({ event: 'kusto.resources_failed', code: codeOf(error) }, messageOf(error))
       },
     })
     this.#agent = new Agent({ connect: { timeout: 10_000 }, connections: limits.deliveriesInFlight })
-    this.#storage = new StorageClient(this.#agent)
+    this.#blobs = new BlobClient(this.#agent)
+    this.#statusTables = new StatusTableClient(this.#agent)
     this.#messages = createMessageBuilder(options.ingestionUrl)
+    const tokens = createTokenSource(options)
+    const engine = new EngineClient({ clusterUrl, dispatcher: this.#agent, tokens, random })
+    this.#extents = new ExtentQuestions({ engine, clock, log })
   }
 
   async probe(): Promise<void> {
@@ -69,37 +100,80 @@ export class QueuedIngestion implements KustoGateway {
   }
 
   trouble(): KustoTrouble {
-    const service = this.#troubles.get('resources')
-    const delivery = this.#troubles.get('upload') ?? this.#troubles.get('enqueue')
-    return { ...(service === undefined ? {} : { service }), ...(delivery === undefined ? {} : { delivery }) }
+    return this.#calls.trouble()
   }
 
-  async upload(batch: SealedBatch): Promise<UploadedBlob> {
+  async upload(batch: SealedBatch, sendingNumber: number, earlier?: UploadedBlob): Promise<UploadedBlob> {
     const { containers } = await this.#resources.get()
+    if (earlier !== undefined && withSas(containers, earlier) !== undefined) return earlier
     const container = this.#choose('container', containers)
-    const url = inContainer(container.url, blobNameOf(batch))
-    await this.#measured('upload', container, () => this.#putOnce(batch, url))
+    const url = inContainer(container.url, blobNameOf(batch, sendingNumber))
+    await this.#calls.measure('upload', () => this.#putOnce(batch, url), { account: container.account })
     return { url: withoutSas(url) }
   }
 
-  async enqueue(batch: SealedBatch, blob: UploadedBlob): Promise<void> {
-    let resources = await this.#resources.get()
-    let blobUrl = withSas(resources, blob)
+  async enqueue(batch: SealedBatch, sending: Sending): Promise<'sent' | 'unknown'> {
+    const resources = await this.#resources.get()
+    const blobUrl = withSas(resources.containers, sending.blob)
     if (blobUrl === undefined) {
-      // The container is no longer handed out, so Kusto could not read the blob: it goes into a current one.
-      const again = await this.upload(batch)
-      resources = await this.#resources.get()
-      blobUrl = withSas(resources, again)
-      if (blobUrl === undefined)
-        throw new SidecarError('KUSTO_SAS_REFUSED', 'The container of a blob was rotated away twice.')
+      throw new SidecarError(
+        'KUSTO_SAS_REFUSED',
+        `Kusto no longer hands out the container of the blob ${sending.blob.url}, and could not read it.`,
+      )
     }
+    const queue = this.#choose('queue', resources.queues)
+    const sourceId = sourceIdOf(batch.id, sending.number)
+    const statusPlace = batch.settlement.isPolled
+      ? await this.#writeStatusRow(batch, sending, resources)
+      : undefined
+    const { identityToken } = resources
     const message = await this.#messages
-      .build(batch, blobUrl, resources.identityToken)
+      .build(batch, { sourceId, blobUrl, identityToken, statusPlace })
       .catch((error: unknown) => {
         throw kustoError(error, 'Making the ingestion message')
       })
-    const queue = this.#choose('queue', resources.queues)
-    await this.#measured('enqueue', queue, () => this.#storage.putMessage(queue.url, message))
+    const posting = await this.#calls.measure('enqueue', () => postMessage(this.#agent, queue.url, message), {
+      account: queue.account,
+      failureOf: (one) => (one.kind === 'unknown' ? one.why : undefined),
+    })
+    if (posting.kind === 'unknown') {
+      const fields = { event: 'kusto.message_unknown', batch: batch.id, code: posting.why.code }
+      this.#options.log.warn(fields, `Nobody knows whether the message was posted. ${posting.why.message}`)
+    }
+    return posting.kind
+  }
+
+  async statusOf(batch: SealedBatch, sending: Sending): Promise<IngestionOutcome> {
+    const { statusTables } = await this.#resources.get()
+    const sourceId = sourceIdOf(batch.id, sending.number)
+    const row = await this.#calls.measure('status', () => readRow(this.#statusTables, statusTables, sourceId))
+    // The next message must not carry the same token.
+    if (row?.errorCode === staleTokenCode) this.#resources.refuse()
+    return outcomeOf(row, { batchId: batch.id, destination: destinationLabel(batch.destination), sourceId })
+  }
+
+  async isIngested(batch: SealedBatch): Promise<boolean | undefined> {
+    if (this.#extents.isRefused(batch)) return undefined
+    const answer = await this.#calls.measure('extents', () => this.#extents.ask(batch), {
+      failureOf: (one) => (one.kind === 'refused' ? one.error : undefined),
+    })
+    return this.#extents.judge(batch, answer)
+  }
+
+  async withdraw(sending: Sending): Promise<boolean> {
+    let refusedUrl: string | undefined
+    for (;;) {
+      const { containers } = await this.#resources.get()
+      const url = withSas(containers, sending.blob)
+      // The second time only with another SAS: the first may have ended.
+      if (url === undefined || url === refusedUrl) return false
+      const refusal = await this.#calls.measure('withdraw', () => this.#blobs.remove(url), {
+        failureOf: (why) => why,
+      })
+      if (refusal === undefined) return true
+      if (refusedUrl !== undefined) return false
+      refusedUrl = url
+    }
   }
 
   async close(): Promise<void> {
@@ -108,14 +182,41 @@ export class QueuedIngestion implements KustoGateway {
   }
 
   /**
-   * A blob of that name can only be an earlier attempt of the same batch, whole or not at all. It is written again when its
+   * A blob of that name can only be an earlier attempt of the same sending, whole or not at all. It is written again when its
    * length cannot be verified: equal bytes over equal bytes do no harm.
    */
   async #putOnce(batch: SealedBatch, url: string): Promise<void> {
     const blob = { bytesCount: batch.blobBytes, read: () => batch.read() }
-    if ((await this.#storage.putBlob(url, { ...blob, onlyIfNew: true })) === 'created') return
-    if ((await this.#storage.blobBytes(url)) === batch.blobBytes) return
-    await this.#storage.putBlob(url, { ...blob, onlyIfNew: false })
+    if ((await this.#blobs.put(url, { ...blob, onlyIfNew: true })) === 'created') return
+    if ((await this.#blobs.bytesCount(url)) === batch.blobBytes) return
+    await this.#blobs.put(url, { ...blob, onlyIfNew: false })
+  }
+
+  /** Undefined when there can be no row. The message is sent all the same: data late is better than no data. */
+  async #writeStatusRow(
+    { id, destination: { database, table } }: SealedBatch,
+    { number, blob }: Sending,
+    { statusTables }: IngestionResources,
+  ): Promise<StatusPlace | undefined> {
+    const { clock, log } = this.#options
+    const sourceId = sourceIdOf(id, number)
+    const row = { sourceId, blobUrl: withoutSas(blob.url), database, table, updatedOn: isoTime(clock.now()) }
+    const effect = 'Kusto will not be asked to report how the ingestion ends.'
+    try {
+      const place = await this.#calls.measure('status_row', () =>
+        writeRow(this.#statusTables, statusTables, row, clock),
+      )
+      if (place === undefined)
+        log.warn(
+          { event: 'kusto.status_table_missing', batch: id },
+          `Kusto handed out no status table. ${effect}`,
+        )
+      return place
+    } catch (error) {
+      const fields = { event: 'kusto.status_row_failed', batch: id, code: codeOf(error) }
+      log.warn(fields, `${messageOf(error)} ${effect}`)
+      return undefined
+    }
   }
 
   #choose(kind: 'container' | 'queue', resources: readonly StorageResource[]): StorageResource {
@@ -123,46 +224,4 @@ export class QueuedIngestion implements KustoGateway {
     if (chosen === undefined) throw new SidecarError('KUSTO_NO_RESOURCES', `Kusto handed out no ${kind}.`)
     return chosen
   }
-
-  async #measured<Result>(
-    operation: 'upload' | 'enqueue',
-    resource: StorageResource,
-    work: () => Promise<Result>,
-  ): Promise<Result> {
-    const { clock, metrics } = this.#options
-    const startedAt = clock.monotonic()
-    try {
-      const result = await work()
-      this.#ranking.report(resource.account, true)
-      this.#troubles.delete(operation)
-      return result
-    } catch (error) {
-      const code = codeOf(error)
-      metrics.kustoErrors.inc({ operation, code })
-      // A blob that is refused for what it is says nothing about Kusto, nor does a file that cannot be read.
-      if (code.startsWith('KUSTO_') && code !== 'KUSTO_BLOB_REFUSED') {
-        this.#ranking.report(resource.account, false)
-        this.#troubles.set(operation, messageOf(error))
-      }
-      if (code === 'KUSTO_SAS_REFUSED') this.#resources.refuse()
-      throw error
-    } finally {
-      metrics.kustoRequestSeconds.observe({ operation }, (clock.monotonic() - startedAt) / 1000)
-    }
-  }
-}
-
-/** Adds a blob name to the address of a container, before its SAS. */
-function inContainer(containerUrl: string, blobName: string): string {
-  const base = withoutSas(containerUrl)
-  return `${base.replace(/\/$/, '')}/${blobName}${containerUrl.slice(base.length)}`
-}
-
-/** The address of an uploaded blob with the SAS that its container has now. */
-function withSas({ containers }: IngestionResources, blob: UploadedBlob): string | undefined {
-  const slash = blob.url.lastIndexOf('/')
-  const container = containers.find(
-    ({ url }) => withoutSas(url).replace(/\/$/, '') === blob.url.slice(0, slash),
-  )
-  return container === undefined ? undefined : inContainer(container.url, blob.url.slice(slash + 1))
 }

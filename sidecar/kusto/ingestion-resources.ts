@@ -1,5 +1,5 @@
 /**
- * The containers, queues and identity token that Kusto hands out, cached for `cacheExpirationMs` (`lru-cache`).
+ * The containers, queues, status tables and identity token that Kusto hands out, cached for `cacheExpirationMs` (`lru-cache`).
  *
  * One fetch at a time; refreshed in the background after three quarters of the time (or of the life of the shortest SAS); the
  * old set stays in use while a refresh fails. Source: learn.microsoft.com, "Ingest data without Kusto.Ingest library".
@@ -9,12 +9,14 @@ import type { Clock } from '../core/ports.ts'
 import { SidecarError } from '../core/errors.ts'
 import type { ManagementClient, Row } from './management.ts'
 
-/** A container or queue. `url` carries its SAS and must not be logged. */
+/** A container, queue or table. `url` carries its SAS and must not be logged. */
 export type StorageResource = { readonly url: string; readonly account: string }
 
 export type IngestionResources = {
   readonly containers: readonly StorageResource[]
   readonly queues: readonly StorageResource[]
+  /** May be empty: without them nobody says how an ingestion ended. */
+  readonly statusTables: readonly StorageResource[]
   readonly identityToken: string
 }
 
@@ -93,8 +95,9 @@ export class IngestionResourceCache {
         management.execute('.get kusto identity token'),
       ])
       const resources = {
-        containers: resourcesOf(rows, 'TempStorage'),
-        queues: resourcesOf(rows, 'SecuredReadyForAggregationQueue'),
+        containers: neededResourcesOf(rows, 'TempStorage'),
+        queues: neededResourcesOf(rows, 'SecuredReadyForAggregationQueue'),
+        statusTables: resourcesOf(rows, 'IngestionsStatusTable'),
         identityToken: identityTokenOf(tokenRows),
       }
       this.#isRefused = false
@@ -110,22 +113,27 @@ export class IngestionResourceCache {
   }
 
   /** Three quarters of the shorter of the configured time and the life of the SAS that ends first. */
-  #freshMs({ containers, queues }: IngestionResources): number {
-    const lives = [...containers, ...queues].map(({ url }) => sasExpiryMs(url) - this.#options.clock.now())
+  #freshMs({ containers, queues, statusTables }: IngestionResources): number {
+    const now = this.#options.clock.now()
+    const lives = [...containers, ...queues, ...statusTables].map(({ url }) => sasExpiryMs(url) - now)
     return Math.max(1_000, Math.min(this.#options.cacheExpirationMs, ...lives) * freshShare)
   }
 }
 
-function resourcesOf(
-  rows: readonly Row[],
-  typeName: 'TempStorage' | 'SecuredReadyForAggregationQueue',
-): StorageResource[] {
-  const resources = rows
+function resourcesOf(rows: readonly Row[], typeName: string): StorageResource[] {
+  return rows
     .filter((row) => row['ResourceTypeName'] === typeName)
     .map((row) => row['StorageRoot'])
     .filter((url) => typeof url === 'string')
     .filter((url) => URL.canParse(url))
     .map((url) => ({ url, account: accountOf(new URL(url)) }))
+}
+
+function neededResourcesOf(
+  rows: readonly Row[],
+  typeName: 'TempStorage' | 'SecuredReadyForAggregationQueue',
+): StorageResource[] {
+  const resources = resourcesOf(rows, typeName)
   if (resources.length === 0) {
     throw new SidecarError(
       'KUSTO_NO_RESOURCES',

@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto'
 import type { BatchId, SealedBatch } from '../core/ports.ts'
 
 /**
- * The source id of a batch: made from its id, so that it is the same at every attempt and after every restart. Shaped as a
- * version 4 UUID, since the SDK's BlobDescriptor refuses every other (azure-kusto-ingest 7.0.1, `getSourceId`).
+ * The source id of a message: made from the id of its batch and the number of the sending, so that it is the same at every attempt and
+ * after every restart, and another for each message. Shaped as a version 4 UUID, since the SDK's BlobDescriptor refuses every
+ * other (azure-kusto-ingest 7.0.1, `getSourceId`).
  */
-export function sourceIdOf(batchId: BatchId): string {
-  const hex = createHash('sha256').update(batchId).digest('hex')
+export function sourceIdOf(batchId: BatchId, sendingNumber = 0): string {
+  // No batch id holds a "#", so that no two messages of any batches have the same text here.
+  const text = sendingNumber === 0 ? batchId : `${batchId}#${sendingNumber}`
+  const hex = createHash('sha256').update(text).digest('hex')
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16)
   return [
     hex.slice(0, 8),
@@ -24,9 +27,12 @@ const partMaxLength = 200
  * The name of the blob, in the form of the official SDKs (`<database>__<table>__<source id>.<format>.gz`); Kusto knows the
  * compression by the ending. Percent-encoded for use in a URL.
  */
-export function blobNameOf({ destination, id }: Pick<SealedBatch, 'destination' | 'id'>): string {
+export function blobNameOf(
+  { destination, id }: Pick<SealedBatch, 'destination' | 'id'>,
+  sendingNumber = 0,
+): string {
   const [database, table] = [destination.database, destination.table].map((name) =>
     name.slice(0, partMaxLength),
   )
-  return encodeURIComponent(`${database}__${table}__${sourceIdOf(id)}.json.gz`)
+  return encodeURIComponent(`${database}__${table}__${sourceIdOf(id, sendingNumber)}.json.gz`)
 }

@@ -1,8 +1,8 @@
 /** What a test can make go wrong, by setting these fields while the local Kusto runs. */
 import type { StorageService } from './storage/azurite.ts'
 
-/** How an HTTP endpoint behaves: `throttle` answers 429 (storage: 503 ServerBusy), `error` 500, `hang` never answers. */
-export type EndpointFault = 'none' | 'throttle' | 'error' | 'hang'
+/** How an HTTP endpoint behaves: `throttle` answers 429 (storage: 503 ServerBusy), `error` 500, `forbid` 403, `hang` never answers. */
+export type EndpointFault = 'none' | 'throttle' | 'error' | 'forbid' | 'hang'
 
 type IngestionFailure = {
   readonly errorCode: string
@@ -18,10 +18,21 @@ export type Faults = {
   engine: EndpointFault
   /** Every request to the service, of clients and of Data Management itself. */
   storage: Record<StorageService, EndpointFault>
+  /**
+   * So many of the next requests by which a client changes something (puts or deletes a blob, posts a message, writes a row) are done, and
+   * the connection is cut in place of an answer. `Infinity` goes on until it is set to 0.
+   */
+  lostReplies: Record<StorageService, number>
   /** `expired`: the SAS that are handed out ended an hour ago. Those handed out before stay good. */
   sas: 'valid' | 'expired'
   /** Stops the consumption of the queues; messages stay where they are. */
   pauseIngestion: boolean
+  /** How much longer a message waits before it is ingested, also one with FlushImmediately. For messages that are taken from then on. */
+  ingestionDelayMs: number
+  /** So many of the next messages are taken from their queue when they are due, and then nothing more is heard of them. */
+  lostMessages: number
+  /** `ingestIfNotExists` is not looked at, as if every message were ingested at the same moment as the others with its tag. */
+  raceTags: boolean
   /** Taken from the front, one an ingestion, each in place of ingesting anything. */
   nextIngestions: IngestionFailure[]
   /** What a blob reports that was skipped for its tag. Sources disagree about the status, so a client must take both. */
@@ -33,8 +44,12 @@ export function noFaults(): Faults {
     dataManagement: 'none',
     engine: 'none',
     storage: { blob: 'none', queue: 'none', table: 'none' },
+    lostReplies: { blob: 0, queue: 0, table: 0 },
     sas: 'valid',
     pauseIngestion: false,
+    ingestionDelayMs: 0,
+    lostMessages: 0,
+    raceTags: false,
     nextIngestions: [],
     skippedStatus: 'Skipped',
   }

@@ -19,6 +19,7 @@ import { retainBlobs } from './ingestion/retained-blobs.ts'
 import { toPlainRows, type PlainRow } from './plain-rows.ts'
 import { startAzurite, storageServices, type Azurite } from './storage/azurite.ts'
 import { withFault } from './storage/fault-listener.ts'
+import { withLostReplies } from './storage/lost-reply-listener.ts'
 import { readPorts, writePorts } from './storage/ports.ts'
 import { whenPosted } from './storage/message-listener.ts'
 import { aggregationQueuePrefix, createStorageResources } from './storage/resources.ts'
@@ -76,11 +77,20 @@ export async function startLocalKusto(options: LocalKustoOptions = {}): Promise<
   const azurite = await startStorage(options.storageDirectory)
   started.defer(() => azurite.close())
   const resources = await createStorageResources(azurite)
-  for (const service of storageServices)
+  for (const service of storageServices) {
+    azurite.intercept(
+      service,
+      withLostReplies(() => {
+        const isLost = faults.lostReplies[service] > 0
+        if (isLost) faults.lostReplies[service] -= 1
+        return isLost
+      }),
+    )
     azurite.intercept(
       service,
       withFault(() => faults.storage[service]),
     )
+  }
   const identityToken = store.setting('identity token', () => randomBytes(32).toString('base64'))
   const log = createIngestionLog()
   const engine = createEngine({

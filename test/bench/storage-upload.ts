@@ -51,11 +51,11 @@ async function* pieces(): AsyncGenerator<Buffer> {
 }
 
 async function byUndici(): Promise<(url: string) => Promise<void>> {
-  const { StorageClient } = await import('../../sidecar/kusto/storage.ts')
+  const { BlobClient } = await import('../../sidecar/kusto/blobs.ts')
   const { Agent } = await import('undici')
-  const client = new StorageClient(new Agent())
+  const client = new BlobClient(new Agent())
   return async (url) => {
-    await client.putBlob(url, { bytesCount: blobBytes, read: pieces, onlyIfNew: true })
+    await client.put(url, { bytesCount: blobBytes, read: pieces, onlyIfNew: true })
   }
 }
 

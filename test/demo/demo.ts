@@ -88,9 +88,10 @@ routes:
   )
   const log = silentLog()
   const metrics = createMetrics()
-  const { ingestionUrl, auth } = config.kusto
+  const { clusterUrl, ingestionUrl, auth } = config.kusto
   const { cacheExpirationMs } = config.retry
   const gateway = new QueuedIngestion({
+    clusterUrl,
     ingestionUrl,
     auth,
     trustHost: true,

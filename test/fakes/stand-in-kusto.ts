@@ -17,9 +17,22 @@ export type IngestionMessage = {
   readonly TableName: string
   readonly FlushImmediately: boolean
   readonly AdditionalProperties: Readonly<Record<string, unknown>>
+  readonly ReportLevel: number
+  readonly ReportMethod: number
+  readonly IngestionStatusInTable: Readonly<Record<string, string>> | null
 }
 
-export type Operation = 'metadata' | 'resources' | 'token' | 'upload' | 'head' | 'enqueue'
+export type Operation =
+  | 'metadata'
+  | 'resources'
+  | 'token'
+  | 'upload'
+  | 'head'
+  | 'enqueue'
+  | 'delete'
+  | 'status-row'
+  | 'status'
+  | 'extents'
 
 /**
  * What to do instead of serving a request: answer with a status, drop the connection before doing it, do it and drop the connection before
@@ -46,6 +59,13 @@ export class StandInKusto {
   sasExpiry = '2099-01-01T00:00:00Z'
   containers = ['containers-a/one', 'containers-b/two']
   queues = ['queues-a/one', 'queues-b/two']
+  statusTables = ['tables/status']
+  /** By path of the table, then by row key. */
+  readonly statusRows = new Map<string, Map<string, Record<string, unknown>>>()
+  /** The tags of each extent that it shows, whatever was asked for. */
+  extentTags: unknown[] = []
+  /** The last command to the engine. */
+  lastCommand: { db: string; csl: string } | undefined
   readonly #server: Server
 
   constructor() {
@@ -108,6 +128,16 @@ export class StandInKusto {
     if (operation === 'metadata') return [404, '']
     if (operation === 'resources') return [200, table(['ResourceTypeName', 'StorageRoot'], this.#resources())]
     if (operation === 'token') return [200, table(['AuthorizationContext'], [[this.identityToken]])]
+    if (operation === 'extents') {
+      this.lastCommand = JSON.parse(body.toString('utf8')) as { db: string; csl: string }
+      return [
+        200,
+        table(
+          ['ExtentId', 'Tags'],
+          this.extentTags.map((tags) => ['id', tags]),
+        ),
+      ]
+    }
     if (url.searchParams.get('sig') !== this.signature)
       return [403, '<Error><Code>AuthenticationFailed</Code></Error>']
     switch (operation) {
@@ -121,6 +151,22 @@ export class StandInKusto {
         return this.blobs.has(url.pathname)
           ? [200, 'x'.repeat(this.blobs.get(url.pathname)?.length ?? 0)]
           : [404, '']
+      case 'delete':
+        return this.blobs.delete(url.pathname) ? [202, ''] : [404, '<Error><Code>BlobNotFound</Code></Error>']
+      case 'status-row': {
+        const row = JSON.parse(body.toString('utf8')) as Record<string, unknown>
+        const rows = this.statusRows.get(url.pathname) ?? new Map<string, Record<string, unknown>>()
+        this.statusRows.set(url.pathname, rows)
+        const key = String(row['RowKey'])
+        if (rows.has(key)) return [409, '{"odata.error":{"code":"EntityAlreadyExists"}}']
+        rows.set(key, row)
+        return [204, '']
+      }
+      case 'status': {
+        const [, path = '', key = ''] = /^(.*)\(PartitionKey='.*',RowKey='(.*)'\)$/.exec(url.pathname) ?? []
+        const row = this.statusRows.get(path)?.get(key)
+        return row === undefined ? [404, ''] : [200, JSON.stringify(row)]
+      }
       case 'enqueue': {
         const encoded = /<MessageText>(.*)<\/MessageText>/.exec(body.toString('utf8'))?.[1] ?? ''
         const message = JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as IngestionMessage
@@ -136,20 +182,25 @@ export class StandInKusto {
     return [
       ...this.containers.map((path) => ['TempStorage', address(path)]),
       ...this.queues.map((path) => ['SecuredReadyForAggregationQueue', address(path)]),
-      ['IngestionsStatusTable', address('tables/status')],
+      ...this.statusTables.map((path) => ['IngestionsStatusTable', address(path)]),
     ]
   }
 }
 
 function operationOf(request: IncomingMessage, url: URL, body: Buffer): Operation {
-  if (url.pathname === '/v1/rest/mgmt')
+  if (url.pathname === '/v1/rest/mgmt') {
+    if (body.includes('.show table')) return 'extents'
     return body.includes('.get kusto identity token') ? 'token' : 'resources'
+  }
   if (url.pathname === '/v1/rest/auth/metadata') return 'metadata'
   if (request.method === 'HEAD') return 'head'
-  return request.method === 'PUT' ? 'upload' : 'enqueue'
+  if (request.method === 'DELETE') return 'delete'
+  if (request.method === 'GET') return 'status'
+  if (request.method === 'PUT') return 'upload'
+  return url.pathname.startsWith('/tables') ? 'status-row' : 'enqueue'
 }
 
-function table(columns: string[], rows: string[][]): string {
+function table(columns: string[], rows: unknown[][]): string {
   const Columns = columns.map((name) => ({ ColumnName: name, DataType: 'String', ColumnType: 'string' }))
   return JSON.stringify({ Tables: [{ TableName: 'Table_0', Columns, Rows: rows }] })
 }

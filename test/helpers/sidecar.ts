@@ -34,6 +34,7 @@ export async function runSidecar(
   const metrics = createMetrics()
   const fatal: SidecarError[] = []
   const gateway = new QueuedIngestion({
+    clusterUrl: config.kusto.clusterUrl,
     ingestionUrl: config.kusto.ingestionUrl,
     auth: config.kusto.auth,
     trustHost: true,

@@ -80,7 +80,9 @@ async function answer(
   send(response, 200, `${toBody(backend.run(database, text))}\n`)
 }
 
-function faultError(fault: 'throttle' | 'error'): KustoError {
+function faultError(fault: 'throttle' | 'error' | 'forbid'): KustoError {
+  if (fault === 'forbid')
+    return new KustoError('Forbidden', 'The principal is not allowed to ask this.', { httpStatus: 403 })
   return fault === 'throttle'
     ? new KustoError('TooManyRequests', 'The request was throttled.', { httpStatus: 429, isPermanent: false })
     : new KustoError('InternalServiceError', 'The service failed.', { httpStatus: 500, isPermanent: false })

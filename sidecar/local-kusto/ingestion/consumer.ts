@@ -135,14 +135,22 @@ export class Consumer {
     })
     for (const item of receivedMessageItems) {
       const message = parseIngestionMessage(item.messageText)
-      const waitMs = message === undefined || message.flushImmediately ? 0 : this.#batchingTimeMs
-      this.#held.push({ queue, item, dueMs: Date.now() + waitMs, message })
+      const batchingMs = message === undefined || message.flushImmediately ? 0 : this.#batchingTimeMs
+      const dueMs = Date.now() + batchingMs + this.#faults.ingestionDelayMs
+      this.#held.push({ queue, item, dueMs, message })
     }
   }
 
   async #settle(held: Held): Promise<void> {
     const { queue, item, message } = held
     const { signal } = this.#cutOff
+    if (held.outcome === undefined && this.#faults.lostMessages > 0) {
+      this.#faults.lostMessages -= 1
+      await queue
+        .deleteMessage(item.messageId, item.popReceipt, { abortSignal: signal })
+        .catch(() => undefined)
+      return
+    }
     const outcome =
       held.outcome ?? (message === undefined ? unreadable() : await this.#ingest(message, signal))
     if (signal.aborted && outcome.status !== 'Succeeded') {

@@ -42,7 +42,7 @@ export async function ingest(message: IngestionMessage, context: Context): Promi
     const table = findTable(store, message)
     const format = formatOf(message)
     const mapRow = mapperOf(store, table, message)
-    if (isIngested(store, table, message)) return skipped(faults)
+    if (!faults.raceTags && isIngested(store, table, message)) return skipped(faults)
     return await write(message, { ...context, table, format, mapRow })
   } catch (error) {
     return failed(error)
@@ -139,7 +139,7 @@ async function write(
     // The table may have been dropped, or the tag taken, while the blob was read.
     if (findTable(store, message).id !== table.id)
       throw new IngestionError('BadRequest_TableNotExist', 'The table was replaced.')
-    if (isIngested(store, table, message)) {
+    if (!faults.raceTags && isIngested(store, table, message)) {
       extent.abandon()
       return skipped(faults)
     }

@@ -2,6 +2,12 @@
 import type { RequestListener } from 'node:http'
 import type { EndpointFault } from '../faults.ts'
 
+const answers = {
+  throttle: [503, 'ServerBusy'],
+  error: [500, 'InternalError'],
+  forbid: [403, 'AuthorizationFailure'],
+} as const
+
 export function withFault(current: () => EndpointFault): (next: RequestListener) => RequestListener {
   return (next) => (request, response) => {
     const fault = current()
@@ -9,7 +15,7 @@ export function withFault(current: () => EndpointFault): (next: RequestListener)
     // The body is read and thrown away, or the client would still be sending when the answer comes.
     request.resume()
     if (fault === 'hang') return
-    const [status, code] = fault === 'throttle' ? [503, 'ServerBusy'] : [500, 'InternalError']
+    const [status, code] = answers[fault]
     response.writeHead(status, { 'content-type': 'application/xml', 'x-ms-error-code': code })
     response.end(
       `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>Asked for by a test.</Message></Error>`,

@@ -46,6 +46,70 @@ describe('faults of the local Kusto', () => {
     assert.deepEqual([query.status, command.status], [429, 200])
   })
 
+  it('refuse', async () => {
+    kusto.faults.engine = 'forbid'
+    kusto.faults.storage.blob = 'forbid'
+
+    assert.equal((await post('/v1/rest/mgmt', '.show tables')).status, 403)
+    await assert.rejects(client.upload('{}'), /answered 403/)
+  })
+
+  it('lose the replies to what was done all the same', async () => {
+    const [rowsBefore, ended] = [kusto.rowCount('Db', 'T'), kusto.ingestions.length]
+    kusto.faults.lostReplies = { blob: 1, queue: 1, table: 1 }
+    const table = client.resource('IngestionsStatusTable')
+    const entity = { PartitionKey: 'lost', RowKey: 'lost', Status: 'Pending' }
+    const insert = () =>
+      fetch(table, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json;odata=nometadata' },
+        body: JSON.stringify(entity),
+      })
+
+    await assert.rejects(client.upload('{"n":1}', 'lost'), /fetch failed/)
+    const blob = client.resource('TempStorage')
+    blob.pathname += '/lost'
+    await assert.rejects(client.enqueue(blob.href), /fetch failed/)
+    await assert.rejects(insert(), /fetch failed/)
+
+    await kusto.waitForIngestions(ended + 1)
+    assert.equal(kusto.rowCount('Db', 'T'), rowsBefore + 1)
+    assert.equal((await insert()).status, 409)
+    assert.deepEqual(kusto.faults.lostReplies, { blob: 0, queue: 0, table: 0 })
+  })
+
+  it('lose messages, and delay others', async () => {
+    const [rowsBefore, ended] = [kusto.rowCount('Db', 'T'), kusto.ingestions.length]
+    kusto.faults.lostMessages = 1
+    await client.enqueue(await client.upload('{"n":1}'))
+    await waitFor('the message to be lost', () => kusto.faults.lostMessages === 0)
+    kusto.faults.ingestionDelayMs = 300
+    const startedAt = performance.now()
+    await client.enqueue(await client.upload('{"n":2}'), { FlushImmediately: true })
+
+    await kusto.waitForIngestions(ended + 1)
+
+    assert.ok(performance.now() - startedAt >= 300)
+    assert.equal(kusto.rowCount('Db', 'T'), rowsBefore + 1)
+  })
+
+  it('let two messages with one tag pass', async () => {
+    const [rowsBefore, ended] = [kusto.rowCount('Db', 'T'), kusto.ingestions.length]
+    const properties = { tags: '["ingest-by:raced"]', ingestIfNotExists: '["raced"]' }
+    const send = async (count: number) => {
+      await client.enqueue(await client.upload('{"n":1}'), { properties })
+      await kusto.waitForIngestions(ended + count)
+    }
+    await send(1)
+    await send(2)
+    assert.equal(kusto.rowCount('Db', 'T'), rowsBefore + 1)
+
+    kusto.faults.raceTags = true
+    await send(3)
+
+    assert.equal(kusto.rowCount('Db', 'T'), rowsBefore + 2)
+  })
+
   it('leave a request without an answer', async () => {
     kusto.faults.dataManagement = 'hang'
 

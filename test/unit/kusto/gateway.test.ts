@@ -1,44 +1,17 @@
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
-import { QueuedIngestion } from '../../../sidecar/kusto/gateway.ts'
+import { describe, it } from 'node:test'
+import { blobNameOf, sourceIdOf } from '../../../sidecar/kusto/names.ts'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
 import type { SealedBatch } from '../../../sidecar/core/ports.ts'
-import { MemoryStore } from '../../../sidecar/journal/memory-store.ts'
-import { silentLog } from '../../../sidecar/observability/log.ts'
-import { createMetrics } from '../../../sidecar/observability/metrics.ts'
-import { systemClock } from '../../../sidecar/platform/clock.ts'
-import { systemRandom } from '../../../sidecar/platform/random.ts'
-import { StandInKusto } from '../../fakes/stand-in-kusto.ts'
-import { aDestination, aFrame } from '../../helpers/batches.ts'
-
-async function create(t: TestContext) {
-  const kusto = await StandInKusto.start(t)
-  const gateway = new QueuedIngestion({
-    ingestionUrl: kusto.url,
-    auth: { type: 'none' },
-    trustHost: false,
-    cacheExpirationMs: 7_200_000,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog(),
-    metrics: createMetrics(),
-  })
-  t.after(() => gateway.close())
-  const store = new MemoryStore({ maxBytes: 1_000_000_000, clock: systemClock, random: systemRandom })
-  const aBatch = async (records = ['{"n":1}'], table = 'App'): Promise<SealedBatch> => {
-    const open = await store.open(aDestination({ table }))
-    for (const record of records) await open.append(aFrame([record]))
-    return (await open.seal()) as SealedBatch
-  }
-  return { kusto, gateway, aBatch }
-}
+import { aSending } from '../../helpers/sealed-batch.ts'
+import { aGateway } from './a-gateway.ts'
 
 describe('QueuedIngestion', () => {
   it('puts the blob and posts the message, using all containers and queues', async (t) => {
-    const { kusto, gateway, aBatch } = await create(t)
+    const { kusto, gateway, aBatch, send } = await aGateway(t)
     for (let n = 0; n < 6; n += 1) {
-      const batch = await aBatch([`{"n":${n}}`], 'A table.1-x')
-      await gateway.enqueue(batch, await gateway.upload(batch))
+      const batch = aBatch([`{"n":${n}}`], 'A table.1-x')
+      assert.equal(await send(batch), 'sent')
     }
     assert.deepEqual(
       kusto.records(),
@@ -54,63 +27,85 @@ describe('QueuedIngestion', () => {
   })
 
   it('works with addresses that have no account in the path', async (t) => {
-    const { kusto, gateway, aBatch } = await create(t)
+    const { kusto, aBatch, send } = await aGateway(t)
     kusto.containers = ['only']
     kusto.queues = ['only-queue']
-    const batch = await aBatch()
-    await gateway.enqueue(batch, await gateway.upload(batch))
+    const batch = aBatch()
+    assert.equal(await send(batch), 'sent')
     assert.deepEqual(kusto.records(), ['{"n":1}'])
   })
 
   it('sees that the blob is there when the answer to an upload was lost', async (t) => {
-    const { kusto, gateway, aBatch } = await create(t)
+    const { kusto, gateway, aBatch, send } = await aGateway(t)
     kusto.containers = ['a/one']
     kusto.rudeness = (operation) => (operation === 'upload' ? 'lose-reply' : undefined)
-    const batch = await aBatch()
-    await assert.rejects(gateway.upload(batch), { code: 'KUSTO_UNAVAILABLE' })
+    const batch = aBatch()
+    await assert.rejects(gateway.upload(batch, 0), { code: 'KUSTO_UNAVAILABLE' })
     kusto.rudeness = () => undefined
 
-    await gateway.enqueue(batch, await gateway.upload(batch))
+    assert.equal(await send(batch), 'sent')
 
     assert.equal(kusto.blobs.size, 1)
     assert.deepEqual(kusto.records(), ['{"n":1}'])
   })
 
   it('writes the blob again when another length is found under its name', async (t) => {
-    const { kusto, gateway, aBatch } = await create(t)
+    const { kusto, gateway, aBatch, send } = await aGateway(t)
     kusto.containers = ['a/one']
-    const batch = await aBatch()
-    const { url } = await gateway.upload(batch)
+    const batch = aBatch()
+    const { url } = await gateway.upload(batch, 0)
     kusto.blobs.set(new URL(url).pathname, Buffer.from('half'))
 
-    await gateway.enqueue(batch, await gateway.upload(batch))
+    assert.equal(await send(batch), 'sent')
 
     assert.deepEqual(kusto.records(), ['{"n":1}'])
   })
 
   it('fetches resources again when a SAS is refused, and then works', async (t) => {
-    const { kusto, gateway, aBatch } = await create(t)
-    const batch = await aBatch()
-    const blob = await gateway.upload(batch)
+    const { kusto, gateway, aBatch } = await aGateway(t)
+    const batch = aBatch()
+    const blob = await gateway.upload(batch, 0)
     kusto.signature = 'second'
-    await assert.rejects(gateway.enqueue(batch, blob), { code: 'KUSTO_SAS_REFUSED' })
+    await assert.rejects(gateway.enqueue(batch, aSending(blob)), { code: 'KUSTO_SAS_REFUSED' })
 
-    await gateway.enqueue(batch, blob)
+    await gateway.enqueue(batch, aSending(blob))
 
     assert.match(kusto.messages[0]?.message.BlobPath ?? '', /sig=second/)
     assert.equal(kusto.count('resources'), 2)
   })
 
-  it('uploads again when the container was rotated away in between', async (t) => {
-    const { kusto, gateway, aBatch } = await create(t)
+  it('refuses a blob whose container was rotated away before it posts, and then puts it into a current one', async (t) => {
+    const { kusto, gateway, aBatch } = await aGateway(t)
     kusto.containers = ['a/old']
-    const batch = await aBatch()
-    const blob = await gateway.upload(batch)
+    const batch = aBatch()
+    const blob = await gateway.upload(batch, 0)
+    assert.deepEqual(await gateway.upload(batch, 0, blob), blob)
+    assert.equal(kusto.count('upload'), 1)
     kusto.containers = ['a/new']
     kusto.signature = 'second'
-    await assert.rejects(gateway.enqueue(batch, blob))
-    await gateway.enqueue(batch, blob)
+    await assert.rejects(gateway.enqueue(batch, aSending(blob)), { code: 'KUSTO_SAS_REFUSED' })
+    await assert.rejects(gateway.enqueue(batch, aSending(blob)), { code: 'KUSTO_SAS_REFUSED' })
+    assert.equal(kusto.messages.length, 0)
+
+    const again = await gateway.upload(batch, 0, blob)
+    assert.equal(await gateway.enqueue(batch, aSending(again)), 'sent')
     assert.match(kusto.messages[0]?.message.BlobPath ?? '', /\/a\/new\//)
+  })
+
+  it('gives each further message a blob and a source id of its own', async (t) => {
+    const { kusto, gateway, aBatch } = await aGateway(t)
+    const batch = aBatch()
+    for (const number of [0, 1, 2])
+      assert.equal(
+        await gateway.enqueue(batch, aSending(await gateway.upload(batch, number), number)),
+        'sent',
+      )
+    const sent = kusto.messages.map(({ message }) => message)
+    assert.equal(new Set(sent.map(({ Id }) => Id)).size, 3)
+    for (const [number, { Id, BlobPath }] of sent.entries()) {
+      assert.equal(Id, sourceIdOf(batch.id, number))
+      assert.ok(BlobPath.includes(blobNameOf(batch, number)), BlobPath)
+    }
   })
 
   const answers: [number, string][] = [
@@ -125,9 +120,9 @@ describe('QueuedIngestion', () => {
   ]
   for (const [status, code] of answers) {
     it(`calls a ${status} of storage ${code}`, async (t) => {
-      const { kusto, gateway, aBatch } = await create(t)
+      const { kusto, gateway, aBatch } = await aGateway(t)
       kusto.rudeness = (operation) => (operation === 'upload' ? status : undefined)
-      await assert.rejects(gateway.upload(await aBatch()), (error: Error & { code: string }) => {
+      await assert.rejects(gateway.upload(aBatch(), 0), (error: Error & { code: string }) => {
         assert.equal(error.code, code)
         assert.ok(!error.message.includes('sig='), error.message)
         assert.match(error.message, new RegExp(`${status}`))
@@ -139,7 +134,7 @@ describe('QueuedIngestion', () => {
   }
 
   it('says what is wrong when Kusto refuses or cannot be reached, without its secrets', async (t) => {
-    const { kusto, gateway } = await create(t)
+    const { kusto, gateway } = await aGateway(t)
     for (const [status, code] of [
       [401, 'KUSTO_UNAUTHORIZED'],
       [500, 'KUSTO_UNAVAILABLE'],
@@ -155,23 +150,16 @@ describe('QueuedIngestion', () => {
   })
 
   it('ends with the error of the journal when the batch cannot be read, and leaves no blob', async (t) => {
-    const { kusto, gateway, aBatch } = await create(t)
-    const batch = await aBatch()
+    const { kusto, gateway, aBatch } = await aGateway(t)
+    const batch = aBatch()
     const damaged: SealedBatch = {
-      id: batch.id,
-      destination: batch.destination,
-      recordCount: 1,
-      rawBytes: 8,
-      blobBytes: batch.blobBytes,
-      receivedAtMs: 0,
+      ...batch,
       async *read() {
         yield Buffer.from('x')
         throw new SidecarError('JOURNAL_CORRUPT', 'damaged')
       },
-      remove: () => batch.remove(),
-      repair: () => batch.repair(),
     }
-    await assert.rejects(gateway.upload(damaged), { code: 'JOURNAL_CORRUPT' })
+    await assert.rejects(gateway.upload(damaged, 0), { code: 'JOURNAL_CORRUPT' })
     assert.equal(kusto.blobs.size, 0)
   })
 })

@@ -15,6 +15,10 @@ describe('redact', () => {
     `{"password": "${secret}"}`,
     `sig=${secret}`,
     `apikey: ${secret}`,
+    `{"BlobPath":"https://a.blob.core.windows.net/c/b.json.gz?sv=2021&sig=${secret}","Id":"1"}`,
+    `{"TableConnectionString":"https://a.table.core.windows.net/s?sv=2019&sig=${secret}","PartitionKey":"k"}`,
+    `https://a.table.core.windows.net/s(PartitionKey='k',RowKey='k')?sv=2019&sig=${secret}`,
+    `{"authorizationContext":"eyJhbGciOiJ9.${secret}.${secret}"}`,
   ]
   for (const text of texts) {
     it(`removes the secret of: ${text.replaceAll(secret, '***')}`, () => {
