@@ -54,6 +54,19 @@ describe('KeyTable', () => {
     assert.equal(table.get(key(94_999)), undefined)
   })
 
+  it('brings no deleted key back when it makes room', () => {
+    const table = new KeyTable()
+    for (let number = 0; number < 3_000; number += 1) {
+      table.add(spreadKey(number), number)
+      if (number % 2 === 0) table.delete(spreadKey(number))
+    }
+    for (let number = 0; number < 3_000; number += 1) {
+      assert.equal(table.get(spreadKey(number)), number % 2 === 0 ? undefined : number)
+    }
+    assert.equal(table.size, 1_500)
+    assert(table.bytesCount < 3_000 * 28, 'deleted keys take no room for long')
+  })
+
   it('takes less than 60 bytes for a key when there are many', () => {
     const table = new KeyTable()
     for (let number = 0; number < 200_000; number += 1) {
