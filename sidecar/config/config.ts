@@ -3,6 +3,7 @@ import type { WriteSettings } from '../core/destination.ts'
 import type { KustoAuth } from '../core/kusto-auth.ts'
 import { bytesPerMb } from '../core/limits.ts'
 import type { RecordSettings } from '../core/record-settings.ts'
+import type { Settlement } from '../core/settlement.ts'
 import { ingestionUrlOf, parseKustoUrl } from './kusto-url.ts'
 import { type RouteConfig, toRecords, toRoute } from './route-config.ts'
 import type { ConfigFile } from './schema.ts'
@@ -32,7 +33,13 @@ export type Config = {
     readonly directory: string
     readonly maxDiskBytes: number
     readonly syncIntervalMs: number
+    readonly dedup: ConfigFile['journal']['dedup']
+    readonly dedupWindowMs: number
+    readonly dedupMaxKeys: number
+    readonly dedupForgetWhenRead: ConfigFile['journal']['dedup_forget_when_read']
   }
+  /** Whether requests are remembered: `journal.dedup`, of which `auto` is on when anything is delivered exactly once. */
+  readonly isDedupOn: boolean
   readonly deadLetter: {
     readonly directory: string
     readonly maxDiskBytes: number
@@ -70,7 +77,12 @@ export function toConfig(file: ConfigFile): Config {
       directory: file.journal.directory,
       maxDiskBytes: file.journal.max_disk_mb * bytesPerMebibyte,
       syncIntervalMs: file.journal.sync_interval_ms,
+      dedup: file.journal.dedup,
+      dedupWindowMs: file.journal.dedup_window_seconds * 1_000,
+      dedupMaxKeys: file.journal.dedup_max_keys,
+      dedupForgetWhenRead: file.journal.dedup_forget_when_read,
     },
+    isDedupOn: isDedupOn(file),
     deadLetter: {
       directory: file.dead_letter.directory,
       maxDiskBytes: file.dead_letter.max_disk_mb * bytesPerMebibyte,
@@ -87,6 +99,11 @@ export function toConfig(file: ConfigFile): Config {
   }
 }
 
+function isDedupOn({ journal, write, routes }: ConfigFile): boolean {
+  if (journal.dedup !== 'auto') return journal.dedup !== 'off'
+  return [write, ...routes].some((settings) => settings.delivery_guarantee === 'exactly_once')
+}
+
 function toWrite(write: ConfigFile['write']): WriteSettings {
   const mapping = write.ingestion_mapping_ref
   return {
@@ -95,9 +112,20 @@ function toWrite(write: ConfigFile['write']): WriteSettings {
     maxRawBytes: write.client_batch_size_limit_mb * bytesPerMb,
     flushImmediately: write.flush_immediately,
     deliveryGuarantee: write.delivery_guarantee,
+    settlement: toSettlement(write),
     additionalTags: write.additional_tags,
     dropByTags: write.drop_by_tags,
     ...(mapping === undefined ? {} : { ingestionMappingRef: mapping }),
+  }
+}
+
+function toSettlement(write: ConfigFile['write']): Settlement {
+  const isExactlyOnce = write.delivery_guarantee === 'exactly_once'
+  return {
+    isExactlyOnce,
+    isPolled: isExactlyOnce || write.poll_for_ingestion_status,
+    pollIntervalMs: write.poll_interval_ms,
+    pollTimeoutMs: write.poll_timeout_ms,
   }
 }
 

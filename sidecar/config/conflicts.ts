@@ -7,6 +7,7 @@ import { isLoopback, parseKustoUrl } from './kusto-url.ts'
 import { checkRoutes } from './route-conflicts.ts'
 import type { ConfigFile } from './schema.ts'
 import { checkServer } from './server-conflicts.ts'
+import { checkSettlement } from './settlement-conflicts.ts'
 
 /** Time to upload and enqueue a batch after it was sealed, within the time that a shipper waits for its reply. */
 const deliveryTimeMs = 15_000
@@ -36,6 +37,7 @@ export function addConflicts(file: ConfigFile, context: z.core.$RefinementCtx<Co
   checkDirectories(file, check)
   checkJournalSize(file, check)
   checkReplyTime(file, check)
+  checkSettlement(file, check)
   checkRoutes(file, check)
 }
 

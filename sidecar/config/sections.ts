@@ -47,6 +47,46 @@ export const journalSection = z.strictObject({
     unit: 'milliseconds',
     example: 100,
   }),
+  dedup: z
+    .enum(['auto', 'content', 'idempotency_key', 'off'])
+    .default('auto')
+    .register(optionDocs, {
+      text:
+        'What makes a request the repetition of an earlier one, which is then answered 200 and not stored again; it is remembered in the journal, also over a restart. ' +
+        '`content`: the same client address, method, path, tag, content type, encoding and body. `idempotency_key`: the same `Idempotency-Key` header (and body); requests without it are never suppressed. ' +
+        '`auto`: both, the header where there is one, as soon as `write` or a route is `exactly_once`, else nothing. `off`: nothing, and a lost answer leads to duplicates. ' +
+        'Each way loses something: by content, a body that was equal and no repetition (a heartbeat without a time) is suppressed unless `dedup_forget_when_read` holds for its sender, which is a loss. ' +
+        'Without it, what is sent again is stored again. Records with a time in them are never equal. All but `auto` and `off` need the journal.',
+      example: 'idempotency_key',
+    }),
+  dedup_window_seconds: wholeNumber(1, 604_800)
+    .default(3_600)
+    .register(optionDocs, {
+      text:
+        'How long a request is remembered. A repetition after that is stored again, and an equal body that is none can be suppressed for so long. ' +
+        'The default is well over the longest pauses between retries of shippers; after a restart of the sidecar the time begins anew, since a shipper may have waited for it.',
+      unit: 'seconds',
+      example: 7_200,
+    }),
+  dedup_max_keys: wholeNumber(1, 20_000_000)
+    .default(200_000)
+    .register(optionDocs, {
+      text:
+        'How many requests are remembered at most; above it the oldest are forgotten before their time, which is told in the log and in `sidecar_ledger_evicted_requests_total`. ' +
+        'A request takes about 40 bytes of memory, so that the default takes 8 MB; it is enough for 55 requests a second over the default window, and for far more from senders whose requests are forgotten once read.',
+      unit: 'requests',
+      example: 1_000_000,
+    }),
+  dedup_forget_when_read: z
+    .enum(['loopback', 'all', 'never'])
+    .default('loopback')
+    .register(optionDocs, {
+      text:
+        'From whom a further request on the same connection proves that the answer before it was read, so that an equal body after it is a new one and is stored. ' +
+        '`loopback`: clients on this machine that show no sign of a proxy. A proxy in between (Envoy of a service mesh, nginx) breaks the proof, since it reads an answer that the shipper may never see: then a repetition is stored twice. ' +
+        'So use `all` only where no proxy is between, and `never` where one on this machine adds no `Via`, `Forwarded` or `X-Forwarded-*` header. `never` suppresses every equal body within the window.',
+      example: 'never',
+    }),
 })
 
 export const deadLetterSection = z.strictObject({

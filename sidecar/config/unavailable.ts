@@ -4,21 +4,10 @@ import { optionName } from './option-name.ts'
  * Keys and values that the documentation of the whole design names and that this version does not have. They are refused by
  * name instead of being called unknown, so that nobody looks for a misspelling.
  */
-const keys = new Set([
-  'kusto.ingestion',
-  'write.poll_for_ingestion_status',
-  'write.poll_interval_ms',
-  'write.poll_timeout_ms',
-  'journal.dedup',
-  'routes[].poll_for_ingestion_status',
-  'routes[].poll_interval_ms',
-  'routes[].poll_timeout_ms',
-])
+const keys = new Set(['kusto.ingestion'])
 
 const values: Readonly<Record<string, readonly string[]>> = {
   'kusto.auth.type': ['client_certificate', 'access_token'],
-  'write.delivery_guarantee': ['exactly_once'],
-  'routes[].delivery_guarantee': ['exactly_once'],
 }
 
 export const unavailableText = 'is not available in this version'

@@ -25,7 +25,10 @@ export const writeKeys = {
   batch_size: wholeNumber(1, 10_000_000),
   client_batch_size_limit_mb: wholeNumber(1, 1_000),
   flush_immediately: z.boolean(),
-  delivery_guarantee: z.enum(['none', 'at_least_once']),
+  delivery_guarantee: z.enum(['none', 'at_least_once', 'exactly_once']),
+  poll_for_ingestion_status: z.boolean(),
+  poll_interval_ms: wholeNumber(10, 3_600_000),
+  poll_timeout_ms: wholeNumber(10, 86_400_000),
   ingestion_mapping_ref: text(1_024),
   additional_tags: tags,
   drop_by_tags: dropByTags,
@@ -54,8 +57,28 @@ export const writeSection = z.strictObject({
   delivery_guarantee: writeKeys.delivery_guarantee.default('at_least_once').register(optionDocs, {
     text:
       'What a 2xx reply means. `at_least_once`: the records are in the journal (or, without a journal, queued in Kusto), and a lost reply can lead to duplicates. ' +
-      '`none`: they are in memory, and a crash loses up to one batch.',
-    example: 'none',
+      '`none`: they are in memory, and a crash loses up to one batch. ' +
+      '`exactly_once`: they are forced to disk together with the key of the request, what a shipper sends again is not stored again (`journal.dedup`), and each batch is followed until Kusto says that it is ingested. ' +
+      'It needs the journal and costs a sync of the disk for each group of requests, a question to Kusto for each batch, and blobs that Kusto does not aggregate: make batches large.',
+    example: 'exactly_once',
+  }),
+  poll_for_ingestion_status: writeKeys.poll_for_ingestion_status.default(false).register(optionDocs, {
+    text:
+      'Ask Kusto what became of each batch, and keep one whose ingestion failed as a dead letter with the error of Kusto. Without it a batch is settled once it is queued, and nobody here sees a failure after that. ' +
+      'It costs a question for each batch and the time until the answer, during which the batch stays in the journal; `exactly_once` always asks. It needs the journal.',
+    example: true,
+  }),
+  poll_interval_ms: writeKeys.poll_interval_ms.default(5_000).register(optionDocs, {
+    text: 'The pause between two questions for the same batch, at first; it grows while the batch stays undecided. Kusto aggregates for minutes by default, so a short one only costs questions.',
+    unit: 'milliseconds',
+    example: 10_000,
+  }),
+  poll_timeout_ms: writeKeys.poll_timeout_ms.default(300_000).register(optionDocs, {
+    text:
+      'How long nothing may be heard of a batch; at least `poll_interval_ms`. After that `at_least_once` stops asking and takes the batch for ingested, while `exactly_once` takes its message for lost, and sends another once the first can bring nothing any more. ' +
+      'Stay above the batching time of the table, which is 5 minutes by default.',
+    unit: 'milliseconds',
+    example: 900_000,
   }),
   ingestion_mapping_ref: writeKeys.ingestion_mapping_ref.optional().register(optionDocs, {
     text: 'The name of a JSON ingestion mapping of the table. Use one when field names and column names differ.',

@@ -4,7 +4,7 @@ import type { ServerAuth } from '../core/server-auth.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { KnownCredentials, presentedBy, tokensOf, usersOf } from './credentials.ts'
 import { FileWatch, type FileWatchTools } from './file-watch.ts'
-import { Seldom } from './seldom.ts'
+import { Seldom } from '../observability/seldom.ts'
 
 export type AccessOptions = FileWatchTools & {
   readonly auth: ServerAuth

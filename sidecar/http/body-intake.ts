@@ -26,6 +26,7 @@ import { limits } from '../core/limits.ts'
 import { recordCount, recordsOf, type RecordBlock } from '../core/record-block.ts'
 import type { RecordSettings } from '../core/record-settings.ts'
 import { isOtlpPath, type RequestHead } from '../core/request-head.ts'
+import type { RequestMark } from '../core/request-slice.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Lease } from './budget.ts'
@@ -44,7 +45,12 @@ export type BodyIntakeOptions = {
 }
 
 /** What became of the records of a body. */
-export type IntakeResult = { readonly records: number; readonly deadLetters: number }
+export type IntakeResult = {
+  readonly records: number
+  readonly deadLetters: number
+  /** The request was stored before, and nothing of it again. */
+  readonly repeated?: true
+}
 
 /** The share of the memory that a body holds and may grow in. */
 export type Room = Omit<Lease, 'release'>
@@ -66,8 +72,8 @@ export class BodyIntake {
     this.#options = options
   }
 
-  /** Rejects with the SidecarError that the sender is to be told. */
-  async take(body: Buffer, head: RequestHead, room: Room): Promise<IntakeResult> {
+  /** Rejects with the SidecarError that the sender is to be told. With `mark`, what an earlier attempt stored is not stored again. */
+  async take(body: Buffer, head: RequestHead, room: Room, mark?: RequestMark): Promise<IntakeResult> {
     const { metrics, router } = this.#options
     const plan = router.plan(head)
     const startedAtMs = this.#options.clock.monotonic()
@@ -87,7 +93,7 @@ export class BodyIntake {
     letters.unshift(...rejectedLetters(decoded, head, labelOf(division, head)))
     // First what is bad: should the good records then fail, they come again, and a second copy of a dead letter does no harm.
     await this.#keep(letters)
-    await this.#inTime(this.#options.intake.append(shaped))
+    await this.#inTime(this.#options.intake.append(shaped, mark), mark !== undefined)
     return {
       records: shaped.reduce((sum, { block }) => sum + recordCount(block), 0),
       deadLetters: letters.length,
@@ -159,10 +165,11 @@ export class BodyIntake {
   }
 
   /** Shippers stop waiting after 60 s and send again; an honest 503 before that is better than silence. */
-  async #inTime(stored: Promise<unknown>): Promise<void> {
+  async #inTime(stored: Promise<unknown>, isMarked: boolean): Promise<void> {
     const late = Promise.withResolvers<never>()
     const timer = this.#options.clock.after(limits.replyTimeoutMs, () => {
-      const message = `The records were not safe after ${limits.replyTimeoutMs / 1000} s. Send them again; some may then be stored twice.`
+      const then = isMarked ? 'what is stored by then is not stored again' : 'some may then be stored twice'
+      const message = `The records were not safe after ${limits.replyTimeoutMs / 1000} s. Send them again; ${then}.`
       late.reject(new SidecarError('HTTP_REPLY_TIMEOUT', message))
     })
     stored.catch(() => undefined)

@@ -5,7 +5,7 @@ import { messageOf, systemCodeOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Log } from '../observability/log.ts'
-import { Seldom } from './seldom.ts'
+import { Seldom } from '../observability/seldom.ts'
 import type { TlsFiles } from './tls-files.ts'
 
 export type ConnectionsOptions = {

@@ -1,14 +1,16 @@
 /** One request: its body is read, within the limits, and taken in once, however often it is sent at the same time. */
-import { hash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../core/ports.ts'
 import { limits } from '../core/limits.ts'
 import type { RequestHead } from '../core/request-head.ts'
+import type { RequestMark } from '../core/request-slice.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { readBody } from './body.ts'
 import type { BodyIntake, IntakeResult } from './body-intake.ts'
 import { Budget, type Lease } from './budget.ts'
+import type { Deduplication } from './deduplication.ts'
+import { addressOf, requestKey } from './request-key.ts'
 
 export type IngestOptions = {
   readonly bodyIntake: Pick<BodyIntake, 'take'>
@@ -17,6 +19,8 @@ export type IngestOptions = {
   readonly maxInFlightRequests: number
   /** Whether identical requests in work at the same time are taken for one and its retry. */
   readonly joinIdenticalRequests: boolean
+  /** Undefined when requests are not remembered beyond their answer. */
+  readonly dedup: Pick<Deduplication, 'arrived' | 'isRepeated' | 'markOf'> | undefined
   readonly clock: Clock
   readonly metrics: Metrics
 }
@@ -47,6 +51,11 @@ export class Ingest {
     })
   }
 
+  /** To be told of each request of the listener once its head was read, before anything is done with it. */
+  arrived(request: IncomingMessage, response: ServerResponse): void {
+    this.#options.dedup?.arrived(request, response)
+  }
+
   /** Rejects with the SidecarError that the client is to be told. */
   async take(request: IncomingMessage, head: RequestHead): Promise<IntakeResult> {
     const slot = this.#requests.lease()
@@ -66,7 +75,7 @@ export class Ingest {
   /**
    * A shipper that waited 60 s for an answer sends the same bytes again while the first request may still be in work: the second is
    * answered with the result of the first. Not on the same connection, where a second request cannot be a retry of one that
-   * has no answer yet.
+   * has no answer yet; it is stored without a mark, since its mark would be that of the first.
    */
   async #takeOnce(
     request: IncomingMessage,
@@ -74,31 +83,33 @@ export class Ingest {
     body: Buffer,
     room: Lease,
   ): Promise<IntakeResult> {
-    if (!this.#options.joinIdenticalRequests) return this.#takeBody(head, body, room)
-    const key = requestKey(request, head, body)
+    const { dedup, joinIdenticalRequests, metrics } = this.#options
+    const mark = dedup?.markOf(request, head, body)
+    if (mark !== undefined && dedup?.isRepeated(mark.key) === true) {
+      return { records: 0, deadLetters: 0, repeated: true }
+    }
+    if (mark === undefined && !joinIdenticalRequests) return this.#takeBody(head, body, room)
+    const key = mark?.key ?? joinKey(request, head, body)
     const first = this.#inFlight.get(key)
-    if (first !== undefined && first.socket !== request.socket) {
-      this.#options.metrics.httpJoinedRequests.inc()
+    if (first !== undefined) {
+      if (first.socket === request.socket) return this.#takeBody(head, body, room)
+      if (!joinIdenticalRequests) return this.#takeBody(head, body, room, mark)
+      metrics.httpJoinedRequests.inc()
       room.release()
       return first.result
     }
-    const result = this.#takeBody(head, body, room)
-    if (first !== undefined) return result
+    const result = this.#takeBody(head, body, room, mark)
     this.#inFlight.set(key, { socket: request.socket, result })
     return result.finally(() => this.#inFlight.delete(key))
   }
 
-  #takeBody(head: RequestHead, body: Buffer, room: Lease): Promise<IntakeResult> {
-    return this.#options.bodyIntake.take(body, head, room)
+  #takeBody(head: RequestHead, body: Buffer, room: Lease, mark?: RequestMark): Promise<IntakeResult> {
+    return this.#options.bodyIntake.take(body, head, room, mark)
   }
 }
 
-/**
- * Equal for a request and its retry: shippers retry with the same bytes and headers (seen with Fluent Bit 5.1.1, also with gzip). The body is
- * always part of it, also beside an `Idempotency-Key`: nobody may be told that bytes are safe which were never stored.
- */
-function requestKey(request: IncomingMessage, head: RequestHead, body: Buffer): string {
-  const { path, tag, contentType, contentEncoding } = head
-  const sender = [request.socket.remoteAddress, request.headers['idempotency-key'], request.method]
-  return JSON.stringify([...sender, path, tag, contentType, contentEncoding, hash('sha256', body, 'base64')])
+/** Of a request that is not remembered beyond its answer. */
+function joinKey(request: IncomingMessage, head: RequestHead, body: Buffer): string {
+  const { 'idempotency-key': idempotencyKey = '' } = request.headers
+  return `${requestKey(request, addressOf(request), head, body)} ${String(idempotencyKey)}`
 }

@@ -1,5 +1,5 @@
 /** The listener that shippers post to, with the pages that say how the process is. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ErrorRequestHandler, Express } from 'express'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
@@ -54,11 +54,15 @@ export class HttpServer {
       otherReasons: () => [...reasonsNotReady(), ...access.reasonsNotReady()],
     })
     const app = this.#app()
+    const onRequest: RequestListener = (request, response) => {
+      options.ingest.arrived(request, response)
+      app(request, response)
+    }
     this.#server = createShipperServer({
-      onRequest: app,
+      onRequest,
       onExpectContinue: (request, response) => {
         this.#waitsForContinue.add(request)
-        app(request, response)
+        onRequest(request, response)
       },
       tls,
       isOwed: (socket) => this.#owed.has(socket),

@@ -42,6 +42,10 @@ export function createMetrics() {
       'sidecar_http_joined_requests_total',
       'Requests answered with the result of an identical one that was in work.',
     ),
+    httpRepeatedRequests: counter(
+      'sidecar_http_repeated_requests_total',
+      'Requests answered 200 without being stored, because an equal one was stored before (journal.dedup).',
+    ),
     httpFileErrors: counter(
       'sidecar_http_file_errors_total',
       'Changed files of credentials or certificates that could not be used.',
@@ -60,6 +64,12 @@ export function createMetrics() {
     deadLetterEvictedBytes: counter(
       'sidecar_dead_letter_evicted_bytes_total',
       'Bytes of the oldest files removed from a full directory (dead_letter.when_full: evict_oldest).',
+    ),
+
+    ledgerRequests: gauge('sidecar_ledger_requests', 'Requests remembered as stored (journal.dedup).'),
+    ledgerEvictedRequests: counter(
+      'sidecar_ledger_evicted_requests_total',
+      'Requests forgotten before their time, because journal.dedup_max_keys was reached; a repetition of one is stored twice.',
     ),
 
     journalBytes: gauge('sidecar_journal_bytes', 'Bytes in the journal directory.'),

@@ -11,7 +11,7 @@ type Rule = {
   readonly except?: readonly string[]
 }
 
-const stages = ['http', 'decode', 'route', 'shape', 'journal', 'batch', 'delivery', 'dead-letter']
+const stages = ['http', 'decode', 'route', 'shape', 'journal', 'batch', 'delivery', 'ledger', 'dead-letter']
 
 /**
  * The layers: a stage never imports a stage. They meet in `sidecar.ts` through the interfaces of `core/ports.ts`. Each package
@@ -34,6 +34,7 @@ export const layerRules: Readonly<Record<string, Rule>> = {
   shape: { inside: ['core'], packages: [] },
   journal: { inside: ['core', 'observability'], packages: [] },
   batch: { inside: ['core', 'observability'], packages: [] },
+  ledger: { inside: ['core', 'observability'], packages: [] },
   delivery: { inside: ['core', 'observability'], packages: [] },
   kusto: {
     inside: ['core', 'observability'],

@@ -67,6 +67,34 @@ const refused: Record<string, [string, RegExp]> = {
       'routes: [{ match: { path: a }, database: d, table: t, delivery_guarantee: at_least_once }]',
     /^routes\[0\]\.delivery_guarantee: is over 30000/,
   ],
+  'exactly once without a journal': [
+    'journal: { enabled: false }\nwrite: { delivery_guarantee: exactly_once }',
+    /^write\.delivery_guarantee: is "exactly_once", which needs journal\.enabled: true/,
+  ],
+  'exactly once without a journal for one route': [
+    'journal: { enabled: false }\nroutes: [{ match: { path: a }, database: d, table: t, delivery_guarantee: exactly_once }]',
+    /^routes\[0\]\.delivery_guarantee: is "exactly_once", which needs/,
+  ],
+  'polling without a journal': [
+    'journal: { enabled: false }\nwrite: { poll_for_ingestion_status: true }',
+    /^write\.poll_for_ingestion_status: needs journal\.enabled: true/,
+  ],
+  'polling without a journal for one route': [
+    'journal: { enabled: false }\nroutes: [{ match: { path: a }, database: d, table: t, poll_for_ingestion_status: true }]',
+    /^routes\[0\]\.poll_for_ingestion_status: needs journal\.enabled: true/,
+  ],
+  'requests that would be remembered nowhere': [
+    'journal: { enabled: false, dedup: content }',
+    /^journal\.dedup: is "content", which needs journal\.enabled: true/,
+  ],
+  'a batch that is given up before anybody asks': [
+    'write: { poll_interval_ms: 6000, poll_timeout_ms: 5999 }',
+    /^write\.poll_timeout_ms: is under poll_interval_ms/,
+  ],
+  'such a batch of one route': [
+    'write: { poll_timeout_ms: 6000 }\nroutes: [{ match: { path: a }, database: d, table: t, poll_interval_ms: 6001 }]',
+    /^routes\[0\]\.poll_interval_ms: is over poll_timeout_ms, which is that of write/,
+  ],
   'two routes with one path': [
     'routes:\n  - { match: { path: nginx }, database: d, table: t }\n  - { match: { path: /ingest/nginx/ }, database: d, table: u }',
     /^routes\[1\]\.match: takes only what routes\[0\] has taken before/,
@@ -168,6 +196,12 @@ describe('possible combinations', () => {
     'no journal and a short interval': 'journal: { enabled: false }\nwrite: { batch_interval_ms: 30000 }',
     'no journal and no guarantee':
       'journal: { enabled: false }\nwrite: { batch_interval_ms: 60000, delivery_guarantee: none }',
+    'no journal and no memory of requests':
+      'journal: { enabled: false, dedup: "off" }\nwrite: { batch_interval_ms: 30000, poll_interval_ms: 10, poll_timeout_ms: 10 }',
+    'exactly once for one route':
+      'routes: [{ match: { path: a }, database: d, table: t, delivery_guarantee: exactly_once, poll_interval_ms: 7000 }]',
+    'exactly once without a memory of requests':
+      'journal: { dedup: "off" }\nwrite: { delivery_guarantee: exactly_once }',
     'plain http when it is allowed': '  ingestion_url: http://c.example\n  allow_plain_http: true',
     'plain http on this machine': '  ingestion_url: http://127.0.0.1:9',
     'no credential': '  auth: { type: none }',

@@ -30,6 +30,7 @@ function create({ maxInFlightRequests = 100, joinIdenticalRequests = true }: Opt
     maxInFlightBytes: 10_000,
     maxInFlightRequests,
     joinIdenticalRequests,
+    dedup: undefined,
     clock,
     metrics,
   })

@@ -4,6 +4,7 @@ import type { Target, WriteSettings } from '../../../sidecar/core/destination.ts
 import type { SidecarError } from '../../../sidecar/core/errors.ts'
 import type { Router } from '../../../sidecar/core/ports.ts'
 import type { RequestHead } from '../../../sidecar/core/request-head.ts'
+import { settledWhenQueued } from '../../../sidecar/core/settlement.ts'
 import { parseTemplate, type Template } from '../../../sidecar/core/template.ts'
 import type { RouteOptions } from '../../../sidecar/route/route.ts'
 import { createRouter, type RouterOptions } from '../../../sidecar/route/router.ts'
@@ -15,6 +16,7 @@ export const write: WriteSettings = {
   maxRawBytes: 300_000_000,
   flushImmediately: false,
   deliveryGuarantee: 'at_least_once',
+  settlement: settledWhenQueued,
   additionalTags: ['common'],
   dropByTags: [],
 }
@@ -25,6 +27,7 @@ export const nginxWrite: WriteSettings = {
   maxRawBytes: 3,
   flushImmediately: true,
   deliveryGuarantee: 'none',
+  settlement: { ...settledWhenQueued, isPolled: true },
   additionalTags: [],
   dropByTags: ['d'],
   ingestionMappingRef: 'nginx_json',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { targetKey } from '../../../sidecar/core/destination.ts'
+import { settledWhenQueued } from '../../../sidecar/core/settlement.ts'
 import { someRecordSettings } from '../../helpers/batches.ts'
 import { aRoute, aRouter, refusalOf, targetOf } from './fixtures.ts'
 import { aBlock } from '../../helpers/batches.ts'
@@ -19,6 +20,7 @@ describe('createRouter', () => {
       },
       limits: { batchIntervalMs: 30_000, batchSize: 1_000, maxRawBytes: 300_000_000 },
       guarantee: 'at_least_once',
+      settlement: settledWhenQueued,
       records: someRecordSettings(),
     })
   })
@@ -35,6 +37,7 @@ describe('createRouter', () => {
       },
       limits: { batchIntervalMs: 1, batchSize: 2, maxRawBytes: 3 },
       guarantee: 'none',
+      settlement: { ...settledWhenQueued, isPolled: true },
       records: someRecordSettings(),
     })
   })

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { loadConfig } from '../../../sidecar/config/load.ts'
+import { smallest } from './fixtures.ts'
+
+const load = (lines: string) => loadConfig(`${smallest}${lines}\n`, 'sidecar.yaml', {})
+const aRoute = (settings: string) => `{ match: { path: a }, database: d, table: t, ${settings} }`
+
+describe('how a batch is settled', () => {
+  it('follows from the guarantee, or from polling alone', () => {
+    const cases = [
+      ['', false, false],
+      ['poll_for_ingestion_status: true', false, true],
+      ['delivery_guarantee: exactly_once', true, true],
+      ['delivery_guarantee: exactly_once, poll_for_ingestion_status: false', true, true],
+    ] as const
+    for (const [keys, isExactlyOnce, isPolled] of cases) {
+      const { settlement } = load(`write: { ${keys} }`).write
+      assert.deepEqual([settlement.isExactlyOnce, settlement.isPolled], [isExactlyOnce, isPolled], keys)
+    }
+  })
+
+  it('can differ for a route', () => {
+    const { routes } = load(
+      `write: { poll_interval_ms: 7000, delivery_guarantee: exactly_once }\n` +
+        `routes: [${aRoute('delivery_guarantee: at_least_once, poll_timeout_ms: 8000')}]`,
+    )
+    assert.deepEqual(routes[0]?.write.settlement, {
+      isExactlyOnce: false,
+      isPolled: false,
+      pollIntervalMs: 7_000,
+      pollTimeoutMs: 8_000,
+    })
+  })
+})
+
+describe('whether requests are remembered', () => {
+  const exactlyOnce = 'delivery_guarantee: exactly_once'
+  const cases: Record<string, [string, boolean]> = {
+    'not by default': ['', false],
+    'with exactly_once': [`write: { ${exactlyOnce} }`, true],
+    'with exactly_once for one route': [`routes: [${aRoute(exactlyOnce)}]`, true],
+    'not when it is off': [`write: { ${exactlyOnce} }\njournal: { dedup: "off" }`, false],
+    'by content at any guarantee': ['journal: { dedup: content }', true],
+    'by key at any guarantee': ['journal: { dedup: idempotency_key }', true],
+  }
+  for (const [name, [lines, expected]] of Object.entries(cases)) {
+    it(name, () => {
+      assert.equal(load(lines).isDedupOn, expected)
+    })
+  }
+
+  it('has its limits in milliseconds and keys', () => {
+    const { journal } = load(
+      'journal: { dedup: content, dedup_window_seconds: 60, dedup_max_keys: 5, dedup_forget_when_read: all }',
+    )
+    assert.equal(journal.dedup, 'content')
+    assert.equal(journal.dedupWindowMs, 60_000)
+    assert.equal(journal.dedupMaxKeys, 5)
+    assert.equal(journal.dedupForgetWhenRead, 'all')
+  })
+})
