@@ -15,6 +15,22 @@ export const limits = {
   deliveriesInFlight: 8,
   /** Of these, how many for one destination, so that a large one leaves room for others. */
   deliveriesPerDestination: 4,
+  /** Questions about ingestions at once, and a second, over all batches: the status table of Kusto is not made for many. */
+  questionsInFlight: 8,
+  questionsPerSecond: 20,
+  /** Questions about one batch come at growing intervals, up to this one: a batch that is late for hours is asked for once a minute. */
+  questionIntervalGrowth: 1.5,
+  questionMaxIntervalMs: 60_000,
+  /** Failing questions are logged so seldom, all batches together. */
+  questionLogIntervalMs: 60_000,
+  /** After the blob of a message was deleted: time for an ingestion that had just read it to show. */
+  minGraceMs: 1_000,
+  /** A message that cannot be withdrawn is believed lost only after this many times the usual silence: an hour by default. */
+  unfencedPatienceFactor: 12,
+  /** After each lost message the next one has twice the time, up to 2 ** 8 times: from 5 minutes to 21 hours. */
+  patienceDoublings: 8,
+  /** A wall clock that says that more time than this passed between two processes is not believed. */
+  longestDowntimeMs: 30 * 24 * 3_600_000,
   readChunkBytes: 256 * 1024,
   /** Journal files opened at once at start: it is waiting for the disk that takes the time. */
   filesRecoveredAtOnce: 16,

@@ -1,25 +1,29 @@
 /**
- * Drives sealed batches to their end: upload, enqueue, settled.
+ * Drives sealed batches to their end: upload, message, and, where the settlement of the batch asks for it, the answer of Kusto.
  *
- * A batch is `waiting` (for its turn, or for its next attempt), `in work`, or settled. It stays in the journal until it is
- * settled, so whatever happens here loses nothing. A failed attempt gives its place to another batch while it waits, and
- * destinations take turns, so one that is refused by Kusto does not hold up the others.
+ * A batch stays in the journal until it is settled, so whatever happens here loses nothing. What happens to one batch is in `batch-life.ts`;
+ * here is when. Uploads have few places, for which destinations take turns, so that one that is refused by Kusto does not hold up the others.
+ * Batches that wait for an answer or for their next attempt hold no place; their questions have bounds of their own.
  */
-import type {
-  Clock,
-  DeadLetterSink,
-  Deliver,
-  KustoGateway,
-  Random,
-  SealedBatch,
-  UploadedBlob,
-} from '../core/ports.ts'
-import { backoffMs, type RetryPolicy } from '../core/backoff.ts'
-import { destinationLabel } from '../core/destination.ts'
-import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
+import type { Clock, DeadLetterSink, Deliver, KustoGateway, Random, SealedBatch } from '../core/ports.ts'
+import type { RetryPolicy } from '../core/backoff.ts'
+import type { SidecarError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { keepBatchAsDeadLetters } from './keep-batch.ts'
+import { ask } from './ask.ts'
+import {
+  newLife,
+  type AskingState,
+  type Life,
+  type Next,
+  type State,
+  type StepContext,
+} from './batch-life.ts'
+import { end } from './end.ts'
+import { FailingQuestions } from './failing-questions.ts'
+import { QuestionQueue } from './question-queue.ts'
+import { send } from './send.ts'
 import { TurnQueue } from './turn-queue.ts'
 
 export type DeliveryOptions = {
@@ -35,42 +39,39 @@ export type DeliveryOptions = {
 }
 
 type Delivery = {
-  batch: SealedBatch
-  readonly label: string
-  readonly keepExhausted: boolean
-  /** Set once the blob is in its container, so that a failed enqueue does not upload it again. */
-  blob: UploadedBlob | undefined
-  failedAttempts: number
+  readonly life: Life
   readonly settled: PromiseWithResolvers<void>
+  /** When its last question was due: what follows from the answer at once is due as long. */
+  questionDueMs: number
 }
 
 export class DeliveryQueue implements Deliver {
-  readonly #options: DeliveryOptions
+  readonly #context: StepContext
   readonly #turns: TurnQueue<Delivery>
+  readonly #questions: QuestionQueue
   readonly #unsettled = new Set<Delivery>()
+  #awaitingCount = 0
   #idleListeners: (() => void)[] = []
   #isStopped = false
 
   constructor(options: DeliveryOptions) {
-    this.#options = options
-    this.#turns = new TurnQueue(options.maxInFlight, options.maxInFlightPerDestination, (delivery) =>
-      this.#attempt(delivery),
-    )
+    const { clock, log, maxInFlight, maxInFlightPerDestination } = options
+    const failingQuestions = new FailingQuestions(clock, log)
+    this.#context = { ...options, failingQuestions, isStopped: () => this.#isStopped }
+    this.#turns = new TurnQueue(maxInFlight, maxInFlightPerDestination, (delivery) => this.#step(delivery))
+    this.#questions = new QuestionQueue(clock, {
+      maxInFlight: limits.questionsInFlight,
+      perSecond: limits.questionsPerSecond,
+    })
   }
 
   deliver(batch: SealedBatch, { keepExhausted }: { keepExhausted: boolean }): Promise<void> {
-    const label = destinationLabel(batch.destination)
-    const delivery: Delivery = {
-      batch,
-      label,
-      keepExhausted,
-      blob: undefined,
-      failedAttempts: 0,
-      settled: Promise.withResolvers(),
-    }
+    const life = newLife(this.#context, batch, keepExhausted)
+    const delivery = { life, settled: Promise.withResolvers<void>(), questionDueMs: this.#nowMs }
     this.#unsettled.add(delivery)
-    this.#options.metrics.deliveryWaiting.set(this.#unsettled.size)
-    this.#turns.add(label, delivery)
+    this.#context.metrics.deliveryWaiting.set(this.#unsettled.size)
+    this.#countAwaiting(isAsking(life.state) ? 1 : 0)
+    this.#schedule(delivery, { state: life.state, afterMs: 0 })
     return delivery.settled.promise
   }
 
@@ -81,7 +82,7 @@ export class DeliveryQueue implements Deliver {
   /** When the oldest record that is not settled was received, milliseconds since 1970. */
   get oldestReceivedAtMs(): number | undefined {
     let oldest: number | undefined
-    for (const { batch } of this.#unsettled) oldest = Math.min(oldest ?? Infinity, batch.receivedAtMs)
+    for (const { life } of this.#unsettled) oldest = Math.min(oldest ?? Infinity, life.batch.receivedAtMs)
     return oldest
   }
 
@@ -90,126 +91,67 @@ export class DeliveryQueue implements Deliver {
     if (this.#unsettled.size > 0) await new Promise<void>((resolve) => this.#idleListeners.push(resolve))
   }
 
-  /** Starts no further attempt. What is not settled stays in the journal. */
+  /** Starts no further attempt and asks no further question. What is not settled stays in the journal. */
   stop(): void {
     this.#isStopped = true
     this.#turns.stop()
+    this.#questions.stop()
   }
 
-  async #attempt(delivery: Delivery): Promise<void> {
-    const { gateway, metrics, log } = this.#options
-    const { batch } = delivery
-    try {
-      delivery.blob ??= await gateway.upload(batch)
-      await gateway.enqueue(batch, delivery.blob)
-    } catch (error) {
-      await this.#failed(delivery, error)
-      return
-    }
-    metrics.deliveryAttempts.inc({ outcome: 'queued' })
-    metrics.deliverySettledBatches.inc()
-    metrics.deliverySettledRecords.inc(batch.recordCount)
-    metrics.deliverySettledRawBytes.inc(batch.rawBytes)
-    metrics.deliverySettledBlobBytes.inc(batch.blobBytes)
-    metrics.deliverySeconds.observe(Math.max(0, this.#options.clock.now() - batch.receivedAtMs) / 1000)
-    const { id: batchId, recordCount, rawBytes, blobBytes } = batch
-    log.info(
-      { event: 'batch.queued', batchId, destination: delivery.label, recordCount, rawBytes, blobBytes },
-      'Batch queued for ingestion.',
-    )
-    await this.#settle(delivery)
+  get #nowMs(): number {
+    return this.#context.clock.monotonic()
   }
 
-  async #failed(delivery: Delivery, cause: unknown): Promise<void> {
-    const { metrics, log, clock, retry, random } = this.#options
-    const error =
-      cause instanceof SidecarError
-        ? cause
-        : new SidecarError('KUSTO_UNCLASSIFIED', messageOf(cause), { cause })
-    metrics.deliveryAttempts.inc({ outcome: error.code })
-    if (error.disposition === 'dead-letter') {
-      await this.#giveUp(delivery, error)
-      return
-    }
-    delivery.failedAttempts += 1
-    const isExhausted = delivery.failedAttempts >= retry.maxAttempts
-    const fields = {
-      batchId: delivery.batch.id,
-      destination: delivery.label,
-      code: error.code,
-      attempt: delivery.failedAttempts,
-    }
-    if (isExhausted && !delivery.keepExhausted) {
-      log.error(
-        { event: 'batch.given_back', ...fields },
-        `${error.message} The senders are told to send the records again.`,
-      )
-      await delivery.batch.remove()
-      const message = `The batch could not be delivered in ${retry.maxAttempts} attempts: ${error.message}`
-      this.#end(delivery, new SidecarError('DELIVERY_ATTEMPTS_EXHAUSTED', message, { cause: error }))
-      return
-    }
-    const delayMs = isExhausted ? retry.maxIntervalMs : backoffMs(retry, delivery.failedAttempts, random)
-    if (isExhausted) delivery.failedAttempts = 0
-    log.warn(
-      { event: isExhausted ? 'batch.attempts_exhausted' : 'batch.attempt_failed', ...fields, delayMs },
-      `${error.message} The batch is kept and tried again.`,
-    )
-    this.#later(delivery, delayMs, clock)
+  /** One step at a time for a batch: the next one is scheduled by the end of this one. */
+  async #step(delivery: Delivery): Promise<void> {
+    const { life } = delivery
+    const before = life.state
+    const next = await this.#take(life)
+    life.state = next.state
+    this.#countAwaiting(Number(isAsking(next.state)) - Number(isAsking(before)))
+    this.#schedule(delivery, next)
   }
 
-  #later(delivery: Delivery, delayMs: number, clock: Clock): void {
-    clock.after(delayMs, () => {
-      if (!this.#isStopped) this.#turns.add(delivery.label, delivery)
-    })
+  async #take(life: Life): Promise<Next> {
+    const { state } = life
+    if (state.name === 'sending') return send(this.#context, life, state)
+    if (isAsking(state)) return ask(this.#context, life, state)
+    if (state.name === 'ended') return { state, afterMs: 0 }
+    return end(this.#context, life, state)
   }
 
-  /** The batch as it is will never be taken. */
-  async #giveUp(delivery: Delivery, error: SidecarError): Promise<void> {
-    const { log, deadLetters, retry, clock } = this.#options
-    const fields = { batchId: delivery.batch.id, destination: delivery.label, code: error.code }
-    try {
-      if (error.code === 'JOURNAL_CORRUPT') {
-        const repaired = await delivery.batch.repair()
-        log.error(
-          { event: 'batch.damaged', ...fields, recordCount: repaired?.recordCount ?? 0 },
-          error.message,
-        )
-        if (repaired === undefined) this.#end(delivery)
-        else this.#replace(delivery, repaired)
-        return
-      }
-      await keepBatchAsDeadLetters(delivery.batch, error, deadLetters)
-      log.error(
-        { event: 'batch.dead_lettered', ...fields, recordCount: delivery.batch.recordCount },
-        error.message,
-      )
-      await this.#settle(delivery)
-    } catch (keepError) {
-      log.error(
-        { event: 'batch.dead_letter_failed', ...fields, cause: codeOf(keepError) },
-        messageOf(keepError),
-      )
-      this.#later(delivery, retry.maxIntervalMs, clock)
+  #schedule(delivery: Delivery, { state, afterMs }: Next): void {
+    if (state.name === 'ended') {
+      this.#end(delivery, state.error)
+    } else if (isAsking(state)) {
+      if (afterMs > 0) delivery.questionDueMs = this.#nowMs + afterMs
+      this.#questions.add(delivery.questionDueMs, () => this.#step(delivery))
+    } else if (afterMs > 0) {
+      this.#context.clock.after(afterMs, () => {
+        if (!this.#isStopped) this.#schedule(delivery, { state, afterMs: 0 })
+      })
+    } else if (state.name === 'settling') {
+      // Needs no place, and is not held up by a stop: nothing more is owed.
+      void this.#step(delivery)
+    } else {
+      this.#turns.add(delivery.life.label, delivery)
     }
   }
 
-  #replace(delivery: Delivery, batch: SealedBatch): void {
-    delivery.batch = batch
-    delivery.blob = undefined
-    this.#turns.add(delivery.label, delivery)
-  }
-
-  async #settle(delivery: Delivery): Promise<void> {
-    await delivery.batch.remove()
-    this.#end(delivery)
+  #countAwaiting(change: number): void {
+    this.#awaitingCount += change
+    this.#context.metrics.deliveryAwaitingAnswer.set(this.#awaitingCount)
   }
 
   #end(delivery: Delivery, error?: SidecarError): void {
     this.#unsettled.delete(delivery)
-    this.#options.metrics.deliveryWaiting.set(this.#unsettled.size)
+    this.#context.metrics.deliveryWaiting.set(this.#unsettled.size)
     if (error === undefined) delivery.settled.resolve()
     else delivery.settled.reject(error)
     if (this.#unsettled.size === 0) for (const listener of this.#idleListeners.splice(0)) listener()
   }
+}
+
+function isAsking(state: State): state is AskingState {
+  return 'sending' in state
 }

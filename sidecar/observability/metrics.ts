@@ -108,19 +108,41 @@ export function createMetrics() {
     deliveryAttempts: counter('sidecar_delivery_attempts_total', 'Attempts to deliver a batch, by outcome.', [
       'outcome',
     ]),
-    deliverySettledBatches: counter('sidecar_delivery_settled_batches_total', 'Batches queued in Kusto.'),
-    deliverySettledRecords: counter('sidecar_delivery_settled_records_total', 'Records queued in Kusto.'),
+    deliveryAwaitingAnswer: gauge(
+      'sidecar_delivery_awaiting_answer_batches',
+      'Batches whose message was sent, and of which Kusto has not yet said how their ingestion ended.',
+    ),
+    deliveryConfirmations: counter(
+      'sidecar_delivery_confirmations_total',
+      'Answers of Kusto on how an ingestion ended, by outcome: ingested, repeat (an earlier message had brought it), found (by its tag in the table), failed, partial, unconfirmed.',
+      ['outcome'],
+    ),
+    deliveryConfirmSeconds: histogram(
+      'sidecar_delivery_confirmation_duration_seconds',
+      'From the message of a batch to knowing how its ingestion ended.',
+      [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14_400],
+    ),
+    deliveryReplacedMessages: counter(
+      'sidecar_delivery_replaced_messages_total',
+      'Messages after which another one had to be sent for the same batch, by the error code of the reason.',
+      ['reason'],
+    ),
+    deliverySettledBatches: counter(
+      'sidecar_delivery_settled_batches_total',
+      'Batches delivered, nothing more is owed: queued in Kusto, or ingested where that is asked for.',
+    ),
+    deliverySettledRecords: counter('sidecar_delivery_settled_records_total', 'Records of these batches.'),
     deliverySettledRawBytes: counter(
       'sidecar_delivery_settled_raw_bytes_total',
-      'Uncompressed bytes queued in Kusto.',
+      'Uncompressed bytes of these batches.',
     ),
     deliverySettledBlobBytes: counter(
       'sidecar_delivery_settled_blob_bytes_total',
-      'Compressed bytes queued in Kusto.',
+      'Compressed bytes of these batches.',
     ),
     deliverySeconds: histogram(
       'sidecar_delivery_latency_seconds',
-      'From the first record of a batch to its being queued in Kusto.',
+      'From the first record of a batch to its being delivered.',
       [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600],
     ),
 

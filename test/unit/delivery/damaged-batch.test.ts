@@ -7,21 +7,9 @@ import { silentLog } from '../../../sidecar/observability/log.ts'
 import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 import { SeededRandom } from '../../fakes/seeded-random.ts'
-import { aDestination } from '../../helpers/batches.ts'
+import { aSealedBatch } from './fake-batch.ts'
 
-function aBatch(id: string, repair: () => Promise<SealedBatch | undefined>): SealedBatch {
-  return {
-    id,
-    destination: aDestination(),
-    recordCount: 1,
-    rawBytes: 1,
-    blobBytes: 1,
-    receivedAtMs: 0,
-    async *read() {},
-    remove: async () => undefined,
-    repair,
-  }
-}
+const aBatch = (id: string, repair: SealedBatch['repair']) => aSealedBatch({ id, repair })
 
 function create() {
   const uploads: string[] = []
@@ -33,7 +21,10 @@ function create() {
         if (id === 'damaged') throw new SidecarError('JOURNAL_CORRUPT', 'damaged')
         return { url: id }
       },
-      enqueue: async () => undefined,
+      enqueue: async () => 'sent',
+      statusOf: async () => ({ kind: 'pending' }),
+      isIngested: async () => undefined,
+      withdraw: async () => false,
       probe: async () => undefined,
       trouble: () => ({}),
       close: async () => undefined,
@@ -78,6 +69,7 @@ describe('a batch that was damaged on the disk', () => {
     await clock.advanceAndSettle(0)
     await clock.advanceAndSettle(60_000)
     await settled
-    assert.deepEqual(uploads, ['damaged', 'damaged'])
+    assert.equal(repairs, 2)
+    assert.deepEqual(uploads, ['damaged'])
   })
 })

@@ -1,33 +1,38 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SidecarError, type ErrorCode } from '../../../sidecar/core/errors.ts'
-import type { DeadLetter, KustoGateway, SealedBatch } from '../../../sidecar/core/ports.ts'
+import type { DeadLetter, KustoGateway, SealedBatch, UploadedBlob } from '../../../sidecar/core/ports.ts'
 import { DeliveryQueue } from '../../../sidecar/delivery/delivery.ts'
-import { MemoryStore } from '../../../sidecar/journal/memory-store.ts'
 import { silentLog } from '../../../sidecar/observability/log.ts'
 import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 import { SeededRandom } from '../../fakes/seeded-random.ts'
-import { aDestination, aFrame } from '../../helpers/batches.ts'
 import { waitFor } from '../../helpers/wait.ts'
+import { aSealedBatch } from './fake-batch.ts'
 
 type Call = 'upload' | 'enqueue'
 
 /** Records what it is asked, and fails as `outcome` says. */
 class ScriptedGateway implements KustoGateway {
   readonly calls: string[] = []
+  reply: 'sent' | 'unknown' = 'sent'
   outcome: (call: Call, batch: SealedBatch) => Promise<void> | void = () => undefined
 
-  async upload(batch: SealedBatch) {
-    this.calls.push(`upload ${batch.destination.table}`)
+  async upload(batch: SealedBatch, _number: number, earlier?: UploadedBlob) {
+    this.calls.push(`${earlier === undefined ? 'upload' : 'find'} ${batch.destination.table}`)
     await this.outcome('upload', batch)
-    return { url: `https://blobs/${batch.id}` }
+    return earlier ?? { url: `https://blobs/${batch.id}` }
   }
 
   async enqueue(batch: SealedBatch) {
     this.calls.push(`enqueue ${batch.destination.table}`)
     await this.outcome('enqueue', batch)
+    return this.reply
   }
+
+  statusOf = () => assert.fail('nothing is to be asked')
+  isIngested = () => assert.fail('nothing is to be asked')
+  withdraw = () => assert.fail('nothing is to be withdrawn')
 
   async probe() {}
   trouble() {
@@ -42,7 +47,6 @@ function create(
   const clock = new ManualClock()
   const gateway = new ScriptedGateway()
   const kept: DeadLetter[] = []
-  const store = new MemoryStore({ maxBytes: 1_000_000, clock, random: new SeededRandom(1) })
   const delivery = new DeliveryQueue({
     gateway,
     deadLetters: {
@@ -62,13 +66,7 @@ function create(
     log: silentLog(),
     metrics: createMetrics(),
   })
-  const batch = async (table: string, records = ['{"n":1}']): Promise<SealedBatch> => {
-    const open = await store.open(aDestination({ table }))
-    await open.append(aFrame(records))
-    const sealed = await open.seal()
-    assert.ok(sealed !== undefined)
-    return sealed
-  }
+  const batch = (table: string, records = ['{"n":1}']) => aSealedBatch({ table, records })
   const deliver = (one: SealedBatch) =>
     delivery.deliver(one, { keepExhausted: overrides.keepExhausted ?? true })
   return { clock, gateway, delivery, deliver, kept, batch }
@@ -81,7 +79,7 @@ const failWith = (code: ErrorCode) => {
 describe('DeliveryQueue', () => {
   it('uploads, enqueues and settles', async () => {
     const { gateway, delivery, deliver, batch } = create()
-    await deliver(await batch('A'))
+    await deliver(batch('A'))
     assert.deepEqual(gateway.calls, ['upload A', 'enqueue A'])
     assert.equal(delivery.unsettledCount, 0)
     await delivery.whenIdle()
@@ -93,19 +91,31 @@ describe('DeliveryQueue', () => {
     gateway.outcome = (call) => {
       if (call === 'enqueue' && failures-- > 0) failWith('KUSTO_THROTTLED')
     }
-    const settled = deliver(await batch('A'))
+    const settled = deliver(batch('A'))
     await clock.advanceAndSettle(0)
     assert.equal(gateway.calls.length, 2)
     await clock.advanceAndSettle(1_000)
     await clock.advanceAndSettle(2_000)
     await settled
-    assert.deepEqual(gateway.calls, ['upload A', 'enqueue A', 'enqueue A', 'enqueue A'])
+    assert.deepEqual(gateway.calls, ['upload A', 'enqueue A', 'find A', 'enqueue A', 'find A', 'enqueue A'])
+  })
+
+  it('sends the message again when nobody knows whether it was posted', async () => {
+    const { gateway, delivery, deliver, batch, clock } = create()
+    gateway.reply = 'unknown'
+    const settled = deliver(batch('A'))
+    await clock.advanceAndSettle(0)
+    assert.equal(delivery.unsettledCount, 1)
+    gateway.reply = 'sent'
+    await clock.advanceAndSettle(1_000)
+    await settled
+    assert.deepEqual(gateway.calls, ['upload A', 'enqueue A', 'find A', 'enqueue A'])
   })
 
   it('never gives up a batch of the journal: after max_attempts it rests for the longest pause and starts again', async () => {
     const { gateway, deliver, batch, clock } = create()
     gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
-    const settled = deliver(await batch('A'))
+    const settled = deliver(batch('A'))
     for (let attempt = 0; attempt < 3; attempt += 1) await clock.advanceAndSettle(4_000)
     assert.equal(gateway.calls.length, 3)
     await clock.advanceAndSettle(45_000)
@@ -118,7 +128,7 @@ describe('DeliveryQueue', () => {
   it('gives a batch in memory back to its senders after max_attempts', async () => {
     const { gateway, delivery, deliver, batch, clock } = create({ keepExhausted: false })
     gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
-    const settled = deliver(await batch('A'))
+    const settled = deliver(batch('A'))
     const rejected = assert.rejects(settled, { code: 'DELIVERY_ATTEMPTS_EXHAUSTED' })
     for (let attempt = 0; attempt < 3; attempt += 1) await clock.advanceAndSettle(4_000)
     await rejected
@@ -130,8 +140,8 @@ describe('DeliveryQueue', () => {
     gateway.outcome = (_call, { destination }) => {
       if (destination.table === 'Bad') failWith('KUSTO_UNCLASSIFIED')
     }
-    for (let n = 0; n < 20; n += 1) void deliver(await batch('Bad'))
-    await deliver(await batch('Good'))
+    for (let n = 0; n < 20; n += 1) void deliver(batch('Bad'))
+    await deliver(batch('Good'))
     assert.ok(gateway.calls.filter((call) => call === 'upload Bad').length <= 20)
     await clock.advanceAndSettle(0)
     assert.equal(delivery.unsettledCount, 20)
@@ -140,8 +150,8 @@ describe('DeliveryQueue', () => {
   it('lets destinations take turns, so a large one does not starve a small one', async () => {
     const { gateway, deliver, batch } = create({ maxInFlight: 1 })
     const batches = []
-    for (let n = 0; n < 50; n += 1) batches.push(await batch('Large'))
-    batches.push(await batch('Small'))
+    for (let n = 0; n < 50; n += 1) batches.push(batch('Large'))
+    batches.push(batch('Small'))
     await Promise.all(batches.map(deliver))
     const uploads = gateway.calls.filter((call) => call.startsWith('upload'))
     assert.ok(uploads.indexOf('upload Small') <= 2, `turn ${uploads.indexOf('upload Small')}`)
@@ -151,15 +161,15 @@ describe('DeliveryQueue', () => {
     const { gateway, deliver, batch } = create()
     gateway.outcome = (_call, { destination }) =>
       destination.table === 'Hangs' ? new Promise(() => undefined) : undefined
-    for (let n = 0; n < 20; n += 1) void deliver(await batch('Hangs'))
-    await deliver(await batch('Good'))
+    for (let n = 0; n < 20; n += 1) void deliver(batch('Hangs'))
+    await deliver(batch('Good'))
     assert.equal(gateway.calls.filter((call) => call === 'upload Hangs').length, 4)
   })
 
   it('keeps the records of a batch that storage will never take as dead letters', async () => {
     const { gateway, deliver, batch, kept } = create()
     gateway.outcome = () => failWith('KUSTO_BLOB_REFUSED')
-    await deliver(await batch('A', ['{"n":1}', '{"n":"\\u0000 ü"}']))
+    await deliver(batch('A', ['{"n":1}', '{"n":"\\u0000 ü"}']))
     assert.deepEqual(
       kept.map((letter) => [letter.code, letter.destination, letter.bytes.toString()]),
       [
@@ -172,7 +182,7 @@ describe('DeliveryQueue', () => {
   it('holds on to such a batch while the dead letters are full', async () => {
     const { gateway, deliver, batch, kept, clock } = create({ deadLettersFull: true })
     gateway.outcome = () => failWith('KUSTO_BLOB_REFUSED')
-    const settled = deliver(await batch('A'))
+    const settled = deliver(batch('A'))
     await waitFor('the dead letter', async () => {
       await clock.advanceAndSettle(60_000)
       return kept.length
@@ -184,7 +194,7 @@ describe('DeliveryQueue', () => {
   it('starts nothing more after stop', async () => {
     const { gateway, delivery, deliver, batch, clock } = create()
     gateway.outcome = () => failWith('KUSTO_UNAVAILABLE')
-    void deliver(await batch('A'))
+    void deliver(batch('A'))
     await clock.advanceAndSettle(0)
     delivery.stop()
     await clock.advanceAndSettle(600_000)

@@ -1,0 +1,177 @@
+/** What is asked of Kusto about a message that may be under way, one call a step. */
+import { SidecarError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import type { IngestionOutcome, Sending } from '../core/ports.ts'
+import { replaceMessage } from './attempts.ts'
+import { longPatienceMs, type AskingState, type Life, type Next, type StepContext } from './batch-life.ts'
+import { delivered } from './end.ts'
+import { askAgain } from './pace.ts'
+
+type Confirming = Extract<AskingState, { name: 'confirming' }>
+
+/** A question that fails says nothing: it is asked again, and nothing is sent for it. */
+export async function ask(context: StepContext, life: Life, state: AskingState): Promise<Next> {
+  try {
+    return await askOnce(context, life, state)
+  } catch (error) {
+    life.silence.interrupt()
+    context.failingQuestions.note(life.batch.id, life.label, error)
+    if (!life.batch.settlement.isExactlyOnce && isOverdue(context, life)) return unconfirmed(context, life)
+    return askAgain(context, life, state)
+  }
+}
+
+async function askOnce(context: StepContext, life: Life, state: AskingState): Promise<Next> {
+  const { gateway } = context
+  const { batch } = life
+  const { sending } = state
+  switch (state.name) {
+    case 'confirming': {
+      const outcome = await gateway.statusOf(batch, sending)
+      return known(context, life, sending, outcome) ?? silent(context, life, state)
+    }
+    case 'doubting': {
+      const isThere = await gateway.isIngested(batch)
+      if (isThere !== true) return refusedForGood(context, life, state.why)
+      return ingested(context, life, 'found', state.why)
+    }
+    case 'checking': {
+      const isThere = await gateway.isIngested(batch)
+      if (isThere === true) return ingested(context, life, 'found')
+      return { state: { ...state, name: 'withdrawing' }, afterMs: 0 }
+    }
+    case 'withdrawing': {
+      const isGone = await gateway.withdraw(sending)
+      return isGone ? fence(life, sending, state.why) : unfenced(context, life, state)
+    }
+    case 'fenced': {
+      const outcome = await gateway.statusOf(batch, sending)
+      // That the blob is lost is what a withdrawn message is expected to end with.
+      const end = isForNow(outcome) ? undefined : known(context, life, sending, outcome)
+      return end ?? { state: { ...state, name: 'last-look' }, afterMs: 0 }
+    }
+    case 'last-look': {
+      const isThere = await gateway.isIngested(batch)
+      if (isThere === true) return ingested(context, life, 'found')
+      return replaceMessage(context, life, sending, state.why, { isFenced: true })
+    }
+  }
+}
+
+/** What follows from the end of a message; undefined when it is not known. */
+function known(
+  context: StepContext,
+  life: Life,
+  sending: Sending,
+  outcome: IngestionOutcome,
+): Next | undefined {
+  if (outcome.kind === 'pending') return undefined
+  if (outcome.kind === 'ingested') return ingested(context, life, outcome.isRepeat ? 'repeat' : 'ingested')
+  const { error: why } = outcome
+  const { isExactlyOnce } = life.batch.settlement
+  if (isForNow(outcome)) {
+    if (!isExactlyOnce) return replaceMessage(context, life, sending, why, { isFenced: true })
+    return { state: { name: 'checking', sending, why, isOver: true }, afterMs: 0 }
+  }
+  // A part of the batch is in the table either way, so asking the table would tell nothing.
+  if (!isExactlyOnce || why.code === 'KUSTO_INGESTION_PARTIAL') return refusedForGood(context, life, why)
+  return { state: { name: 'doubting', sending, why }, afterMs: 0 }
+}
+
+function isForNow(outcome: IngestionOutcome): boolean {
+  return outcome.kind === 'failed' && outcome.error.disposition !== 'dead-letter'
+}
+
+function silent(context: StepContext, life: Life, state: Confirming): Next {
+  const { isExactlyOnce, pollTimeoutMs } = life.batch.settlement
+  const nowMs = context.clock.monotonic()
+  if (!isExactlyOnce) {
+    if (isOverdue(context, life)) return unconfirmed(context, life)
+    return askAgain(context, life, state, (life.sentAtMs ?? nowMs) + pollTimeoutMs - nowMs)
+  }
+  life.silence.lasts(nowMs)
+  const leftMs = state.patienceMs - life.silence.totalMs
+  if (leftMs > 0) return askAgain(context, life, state, leftMs)
+  const seconds = Math.round(life.silence.totalMs / 1000)
+  const message = `Nothing was heard of an ingestion message for ${seconds} s.`
+  const why = new SidecarError('KUSTO_MESSAGE_LOST', message)
+  return { state: { name: 'checking', sending: state.sending, why, isOver: false }, afterMs: 0 }
+}
+
+function isOverdue({ clock }: StepContext, { batch, sentAtMs }: Life): boolean {
+  const nowMs = clock.monotonic()
+  return nowMs - (sentAtMs ?? nowMs) >= batch.settlement.pollTimeoutMs
+}
+
+/** The blob is gone. Only a message that was being ingested at that moment can still bring rows, and it needs a moment to show. */
+function fence(life: Life, sending: Sending, why: SidecarError): Next {
+  const { pollIntervalMs } = life.batch.settlement
+  life.askIntervalMs = pollIntervalMs
+  return { state: { name: 'fenced', sending, why }, afterMs: Math.max(limits.minGraceMs, 2 * pollIntervalMs) }
+}
+
+function unfenced(
+  context: StepContext,
+  life: Life,
+  { sending, why, isOver }: Extract<AskingState, { name: 'checking' | 'withdrawing' }>,
+): Next {
+  if (isOver) return replaceMessage(context, life, sending, why, { isFenced: true })
+  const patienceMs = longPatienceMs(life)
+  const leftMs = patienceMs - life.silence.totalMs
+  if (leftMs > 0) return askAgain(context, life, { name: 'confirming', sending, patienceMs }, leftMs)
+  return replaceMessage(context, life, sending, why, { isFenced: false })
+}
+
+function ingested(
+  context: StepContext,
+  life: Life,
+  outcome: 'ingested' | 'repeat' | 'found',
+  inSpiteOf?: SidecarError,
+): Next {
+  confirmed(context, life, outcome)
+  const fields = {
+    event: 'batch.ingested',
+    batchId: life.batch.id,
+    destination: life.label,
+    recordCount: life.batch.recordCount,
+    isRepeat: outcome !== 'ingested',
+  }
+  if (inSpiteOf === undefined) context.log.info(fields, 'Batch ingested.')
+  else
+    context.log.warn(
+      { ...fields, code: inSpiteOf.code },
+      `Batch ingested: the table has it, although its status says otherwise: ${inSpiteOf.message}`,
+    )
+  return delivered(context, life)
+}
+
+function refusedForGood(context: StepContext, life: Life, why: SidecarError): Next {
+  const isPartial = why.code === 'KUSTO_INGESTION_PARTIAL'
+  confirmed(context, life, isPartial ? 'partial' : 'failed')
+  context.log.error(
+    { event: 'batch.ingestion_failed', batchId: life.batch.id, destination: life.label, code: why.code },
+    isPartial
+      ? `${why.message} Kusto has a part of these records and does not say which: all are kept as dead letters, and sending them again would duplicate that part. Compare them with the table before any replay.`
+      : `${why.message} Its records are kept as dead letters.`,
+  )
+  return { state: { name: 'keeping', why }, afterMs: 0 }
+}
+
+/** It is in the queue of Kusto, which is all that at-least-once promises. */
+function unconfirmed(context: StepContext, life: Life): Next {
+  context.metrics.deliveryConfirmations.inc({ outcome: 'unconfirmed' })
+  context.log.warn(
+    { event: 'batch.unconfirmed', batchId: life.batch.id, destination: life.label },
+    `Nothing was heard of the ingestion within ${life.batch.settlement.pollTimeoutMs} ms. Its message is in the queue of Kusto; the batch counts as delivered.`,
+  )
+  return delivered(context, life)
+}
+
+function confirmed(
+  { metrics, clock }: StepContext,
+  { sentAtMs }: Life,
+  outcome: 'ingested' | 'repeat' | 'found' | 'failed' | 'partial',
+): void {
+  metrics.deliveryConfirmations.inc({ outcome })
+  if (sentAtMs !== undefined) metrics.deliveryConfirmSeconds.observe((clock.monotonic() - sentAtMs) / 1000)
+}
