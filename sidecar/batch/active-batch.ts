@@ -15,6 +15,8 @@ export class ActiveBatch {
   #reservedBytes = 0
   /** Ends when every write so far has ended, well or badly. Never rejects. */
   #writes: Promise<void> = Promise.resolve()
+  /** Groups that are not through: written, synced where that is promised, and told to the ledger. */
+  readonly #groups = new Set<Promise<void>>()
   /** Requests that are told only when the batch is settled (no journal), with how many of their records are in it. */
   readonly waiting: { readonly request: PendingRequest; readonly recordCount: number }[] = []
   intervalTimer: Timer | undefined
@@ -50,10 +52,19 @@ export class ActiveBatch {
     return mine
   }
 
-  /** Waits for all writes, then seals. */
+  /** `group` must not reject. */
+  track(group: Promise<void>): void {
+    const tracked = group.finally(() => this.#groups.delete(tracked))
+    this.#groups.add(tracked)
+  }
+
+  /**
+   * Waits for all groups, then seals. Not only for their writes: what a sealed batch says of its requests is what the ledger remembers, and it
+   * has to have heard of the last group.
+   */
   async seal(): Promise<SealedBatch | undefined> {
     this.intervalTimer?.cancel()
-    await this.#writes
+    await Promise.all(this.#groups)
     return this.open.seal()
   }
 }

@@ -129,7 +129,9 @@ export class Lane {
     }
     batch.reserve(group)
     this.#groupsInWork += 1
-    void this.#writeGroup(batch, group).finally(() => {
+    const written = this.#writeGroup(batch, group)
+    batch.track(written)
+    void written.finally(() => {
       this.#groupsInWork -= 1
       this.#pump()
     })

@@ -136,7 +136,6 @@ export function newLife({ clock }: StepContext, batch: SealedBatch, keepExhauste
     sentAtMs: undefined,
   }
   if (settlement.isExactlyOnce && sending !== undefined) {
-    life.silence = new Silence(clock.monotonic(), believableMs(clock.now() - sending.startedAtMs))
     life.state = { name: 'confirming', sending, patienceMs: patienceMs(life) }
   }
   return life

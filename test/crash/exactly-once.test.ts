@@ -60,7 +60,11 @@ class World {
   }
 
   async startSidecar(program?: { script: string; words: string[] }): Promise<SidecarProcess> {
-    const options = { kustoUrl: this.kusto.url, directory: this.#directory, yaml: yaml(this.#directory) }
+    const options = {
+      kustoUrl: this.kusto.clusterUrl,
+      directory: this.#directory,
+      yaml: yaml(this.#directory),
+    }
     this.#sidecar = await SidecarProcess.start(this.#t, { ...options, ...program })
     return this.#sidecar
   }

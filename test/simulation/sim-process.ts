@@ -5,7 +5,7 @@ import type { DeadLetter, KustoGateway, RequestLedger } from '../../sidecar/core
 import { Semaphore } from '../../sidecar/core/semaphore.ts'
 import { DeliveryQueue } from '../../sidecar/delivery/delivery.ts'
 import { DiskStore } from '../../sidecar/journal/disk-store.ts'
-import { Ledger } from '../../sidecar/ledger/ledger.ts'
+import { MemoryLedger } from '../../sidecar/ledger/memory-ledger.ts'
 import { silentLog } from '../../sidecar/observability/log.ts'
 import { createMetrics } from '../../sidecar/observability/metrics.ts'
 import type { ManualClock } from '../fakes/manual-clock.ts'
@@ -31,6 +31,7 @@ export type SimWorld = {
   readonly kusto: KustoGateway
   readonly random: SeededRandom
   readonly isDedupOn: boolean
+  readonly onFatal: () => void
   readonly keep: (letters: readonly DeadLetter[]) => void
 }
 
@@ -40,10 +41,12 @@ export async function startProcess(world: SimWorld): Promise<SimProcess> {
   const common = { clock, random, log: silentLog(), metrics }
   const process = { hasFailed: false }
   const onFatal = () => {
+    if (process.hasFailed) return
     process.hasFailed = true
+    world.onFatal()
   }
   const ledger = world.isDedupOn
-    ? new Ledger({ ...common, maxKeys: dedup.dedupMaxKeys, windowMs: dedup.dedupWindowMs })
+    ? new MemoryLedger({ ...common, maxKeys: dedup.dedupMaxKeys, windowMs: dedup.dedupWindowMs })
     : undefined
   const store = await DiskStore.start({
     ...common,

@@ -163,12 +163,20 @@ class Run {
   }
 
   async #start(): Promise<void> {
+    const disk = this.#disk
     this.#process = await startProcess({
-      disk: this.#disk,
+      disk,
       clock: this.#life,
       kusto: this.#kusto,
       random: this.#random,
       isDedupOn: this.#guarantee === 'exactly_once',
+      // As the process ends itself: nothing after it reaches the disk.
+      onFatal: () => {
+        // A process that was replaced meanwhile has no say.
+        if (this.#disk !== disk) return
+        this.#disk = disk.kill()
+        this.#life.end()
+      },
       keep: (letters) => {
         for (const { bytes } of letters) this.#deadLetters.add(bytes.toString())
       },
