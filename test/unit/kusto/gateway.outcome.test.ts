@@ -218,6 +218,7 @@ describe('QueuedIngestion, withdrawing', () => {
     const sending = aSending(await gateway.upload(aBatch(), 0))
     kusto.rudeness = (operation) => (operation === 'delete' ? 403 : undefined)
     assert.equal(await gateway.withdraw(sending), false)
+    assert.equal(kusto.count('delete'), 1)
     assert.ok((await errorsOf('withdraw'))[0]?.value)
     assert.equal(await gateway.withdraw(aSending({ url: `${kusto.url}/elsewhere/gone/blob` })), false)
     assert.equal(kusto.blobs.size, 1)

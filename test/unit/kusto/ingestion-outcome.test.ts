@@ -21,6 +21,7 @@ describe('outcomeOf', () => {
     ['Brooding', '', '', 'pending'],
     ['succeeded', '', '', 'pending'],
     ['Pending', 'Skipped_IngestByTagAlreadyExists', 'Permanent', 'pending'],
+    ['Queued', 'Skipped_IngestByTagAlreadyExists', 'Permanent', 'pending'],
 
     ['Succeeded', '', '', 'ingested'],
     ['Succeeded', '', 'Unknown', 'ingested'],
@@ -92,6 +93,7 @@ describe('outcomeOf', () => {
       assert.ok(!message.includes('4111') && !message.includes('S3cr3t'), message)
     }
     assert.ok(messageOf({ errorCode: 'A'.repeat(5_000) }).length < 400)
+    assert.match(messageOf({ errorCode: 'constructor' }), /: constructor\. More in Kusto/)
   })
 
   it('is total', () => {
