@@ -65,7 +65,18 @@ async function run(configFile: string | undefined): Promise<void> {
     log,
     metrics,
   })
-  const sidecar = await startSidecar({ config, gateway, fileSystem, clock, random, log, metrics, onFatal })
+  const version = await readVersion()
+  const sidecar = await startSidecar({
+    config,
+    gateway,
+    fileSystem,
+    clock,
+    random,
+    log,
+    metrics,
+    version,
+    onFatal,
+  })
   await stop
   // The clock's timers do not keep the process alive, and the listener that does is about to close.
   const keepAlive = setInterval(() => undefined, 60_000)

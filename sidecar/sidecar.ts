@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net'
 import { Batcher } from './batch/batcher.ts'
 import { compress } from './batch/compress.ts'
 import type { Config } from './config/config.ts'
+import { planFingerprint } from './config/plan-fingerprint.ts'
 import type { SidecarError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
 import type {
@@ -20,6 +21,7 @@ import type {
   Intake,
   KustoGateway,
   Random,
+  RequestLedger,
   Router,
   SealedBatch,
 } from './core/ports.ts'
@@ -32,10 +34,12 @@ import { decompress } from './decode/decompress.ts'
 import { DeliveryQueue } from './delivery/delivery.ts'
 import { AdminServer } from './http/admin-server.ts'
 import { BodyIntake, type Room } from './http/body-intake.ts'
+import { Deduplication } from './http/deduplication.ts'
 import { Ingest } from './http/ingest.ts'
 import { HttpServer } from './http/server.ts'
 import { DiskStore } from './journal/disk-store.ts'
 import { MemoryStore } from './journal/memory-store.ts'
+import { MemoryLedger } from './ledger/memory-ledger.ts'
 import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { createRouter } from './route/router.ts'
@@ -49,6 +53,8 @@ export type SidecarOptions = {
   readonly random: Random
   readonly log: Log
   readonly metrics: Metrics
+  /** Of the program: what another one stored of a request cannot be continued. */
+  readonly version: string
   /** Called once promises can no longer be kept (a failed fsync); the process must stop at once. */
   readonly onFatal: (error: SidecarError) => void
 }
@@ -70,7 +76,8 @@ const probeIntervalMs = 15_000
 /** Starts every stage. Rejects with a fatal SidecarError when it cannot; nothing is left running then. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { config, log } = options
-  const store = await openStore(options)
+  const ledger = config.isDedupOn ? createLedger(options) : undefined
+  const store = await openStore(options, ledger)
   const deadLetters = new DeadLetterStore({
     ...options,
     ...config.deadLetter,
@@ -82,9 +89,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   try {
     await deadLetters.start()
     const delivery = createDelivery(options, deadLetters)
-    const batcher = createBatcher(options, store, delivery)
+    const batcher = createBatcher(options, { store, delivery, ledger })
     const waiting = store instanceof DiskStore ? await store.recover() : []
-    const inner = { batcher, delivery, deadLetters, ...createIntake(options, batcher, deadLetters) }
+    const inner = { batcher, delivery, deadLetters, ...createIntake(options, batcher, deadLetters), ledger }
     const { listen, adminListen } = config.server
     http = await createHttp(options, inner)
     const address = await http.listen(listen.host, listen.port)
@@ -107,9 +114,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 }
 
-async function openStore(options: SidecarOptions): Promise<BatchStore> {
+function createLedger(options: SidecarOptions): RequestLedger {
+  const { dedupMaxKeys: maxKeys, dedupWindowMs: windowMs } = options.config.journal
+  return new MemoryLedger({ ...options, maxKeys, windowMs })
+}
+
+async function openStore(options: SidecarOptions, ledger: RequestLedger | undefined): Promise<BatchStore> {
   const { config, clock, random } = options
-  if (config.journal.enabled) return DiskStore.start({ ...options, ...config.journal })
+  if (config.journal.enabled) return DiskStore.start({ ...options, ...config.journal, ledger })
   return new MemoryStore({ maxBytes: config.server.maxInFlightBytes, clock, random })
 }
 
@@ -123,11 +135,14 @@ function createDelivery(options: SidecarOptions, deadLetters: DeadLetterStore): 
   })
 }
 
-function createBatcher(options: SidecarOptions, store: BatchStore, deliver: DeliveryQueue): Batcher {
+function createBatcher(
+  options: SidecarOptions,
+  stages: Pick<Stages, 'store' | 'delivery' | 'ledger'>,
+): Batcher {
   return new Batcher({
     ...options,
-    store,
-    deliver,
+    ...stages,
+    deliver: stages.delivery,
     compressions: new Semaphore(limits.compressionsInFlight),
     compress,
     maxDestinations: limits.openDestinations,
@@ -153,6 +168,7 @@ type Inner = {
   readonly bodyIntake: BodyIntake
   /** As `bodyIntake`, for letters that nobody else has. */
   readonly replayIntake: BodyIntake
+  readonly ledger: RequestLedger | undefined
 }
 
 function createIntake(
@@ -179,10 +195,13 @@ function createIntake(
 
 function createHttp(
   options: SidecarOptions,
-  { delivery, deadLetters, bodyIntake }: Inner,
+  { delivery, deadLetters, bodyIntake, ledger }: Inner,
 ): Promise<HttpServer> {
   const { config, clock, log, metrics, gateway, fileSystem } = options
-  const ingest = new Ingest({ ...config.server, bodyIntake, clock, metrics })
+  const { dedup: mode, dedupForgetWhenRead: forgetWhenRead } = config.journal
+  const fingerprint = planFingerprint(config, options.version)
+  const dedup = ledger && new Deduplication({ ...options, mode, forgetWhenRead, fingerprint, ledger })
+  const ingest = new Ingest({ ...config.server, bodyIntake, dedup, clock, metrics })
   const reasonsNotReady = () => {
     const { service, delivery: failing } = gateway.trouble()
     // The failure of a batch that is settled by now is history.

@@ -141,11 +141,6 @@ export function newLife({ clock }: StepContext, batch: SealedBatch, keepExhauste
   return life
 }
 
-/** The wall clock may have jumped between two processes, so not everything that it says is believed. */
-function believableMs(elapsedMs: number): number {
-  return elapsedMs > 0 && elapsedMs <= limits.longestDowntimeMs ? elapsedMs : 0
-}
-
 /**
  * How long nothing may be heard of a message. Twice as long after each one that was lost, since otherwise a Kusto whose queue is
  * longer than that would have each message withdrawn before it comes to it.

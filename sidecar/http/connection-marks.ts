@@ -62,7 +62,6 @@ export class ConnectionMarks {
     if (connection.name !== '' && connection.answered !== undefined) {
       this.#options.ledger.forget(connection.answered)
     }
-    connection.answered = undefined
     connection.openCount += 1
     connection.requestCount += 1
     const arrival: Arrival & { key?: RequestKey } = {

@@ -11,7 +11,7 @@ import { addressOf, requestKey, type Sender } from './request-key.ts'
 
 export type DeduplicationOptions = {
   /** What makes two requests one: see `journal.dedup`. */
-  readonly mode: 'auto' | 'content' | 'idempotency_key'
+  readonly mode: 'auto' | 'content' | 'idempotency_key' | 'off'
   readonly forgetWhenRead: ForgetWhenRead
   /** See RequestMark. */
   readonly fingerprint: number
@@ -66,6 +66,7 @@ export class Deduplication {
 
   #senderOf(request: IncomingMessage): Sender | undefined {
     const { mode } = this.#options
+    if (mode === 'off') return undefined
     const given = mode === 'content' ? undefined : this.#idempotencyKeyOf(request)
     if (given !== undefined) return { kind: 'idempotency-key', value: given }
     return mode === 'idempotency_key' ? undefined : addressOf(request)
@@ -74,7 +75,7 @@ export class Deduplication {
   #idempotencyKeyOf(request: IncomingMessage): string | undefined {
     const header = request.headers['idempotency-key']
     if (header === undefined) return undefined
-    const value = String(header).trim()
+    const value = String(header)
     if (value.length <= headerMaxLength && /^[!-~]+$/.test(value)) return value
     this.#headersTold.note((count) =>
       this.#options.log.warn(

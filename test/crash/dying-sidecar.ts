@@ -70,5 +70,6 @@ const onFatal = (error: unknown) => {
   console.error(error)
   process.exit(1)
 }
-await startSidecar({ config, gateway, fileSystem, clock, random, log, metrics, onFatal })
+const version = '1.0.0'
+await startSidecar({ config, version, gateway, fileSystem, clock, random, log, metrics, onFatal })
 callsLeft = Number(call)

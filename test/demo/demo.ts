@@ -101,10 +101,11 @@ routes:
     log,
     metrics,
   })
+  const version = '1.0.0'
   const onFatal = (error: Error) => {
     throw error
   }
-  return startSidecar({ config, gateway, fileSystem, clock, random, log, metrics, onFatal })
+  return startSidecar({ config, gateway, fileSystem, clock, random, log, metrics, version, onFatal })
 }
 
 async function show(clusterUrl: string, csl: string): Promise<void> {

@@ -44,8 +44,19 @@ export async function runSidecar(
     log,
     metrics,
   })
+  const version = '1.0.0'
   const onFatal = (error: SidecarError) => fatal.push(error)
-  const sidecar = await startSidecar({ config, gateway, fileSystem, clock, random, log, metrics, onFatal })
+  const sidecar = await startSidecar({
+    config,
+    gateway,
+    fileSystem,
+    clock,
+    random,
+    log,
+    metrics,
+    version,
+    onFatal,
+  })
   let drained: Promise<void> | undefined
   const drain = () => (drained ??= sidecar.drain())
   onCleanup(t, drain)

@@ -15,6 +15,7 @@ const counts = new Map([
   ['batch_size', /^records$/],
   ['max_attempts', /^attempts$/],
   ['max_in_flight_requests', /^requests$/],
+  ['dedup_max_keys', /^requests$/],
 ])
 
 function keyOf(path: readonly string[]): string {

@@ -5,6 +5,7 @@ import { SidecarError } from '../../../sidecar/core/errors.ts'
 import { limits } from '../../../sidecar/core/limits.ts'
 import type { DeadLetter, Division, Shape } from '../../../sidecar/core/ports.ts'
 import type { RequestHead } from '../../../sidecar/core/request-head.ts'
+import type { RequestMark } from '../../../sidecar/core/request-slice.ts'
 import { recordCount, recordsOf, type RecordBlock } from '../../../sidecar/core/record-block.ts'
 import { decode } from '../../../sidecar/decode/decode.ts'
 import { decompress } from '../../../sidecar/decode/decompress.ts'
@@ -25,6 +26,7 @@ function create(overrides: Overrides = {}) {
   const state = {
     appended: [] as { table: string; block: RecordBlock }[],
     kept: [] as DeadLetter[],
+    marks: [] as (RequestMark | undefined)[],
     heldBytes: 0,
     append: async (): Promise<void> => undefined,
     ensureRoom: (): void => undefined,
@@ -44,7 +46,8 @@ function create(overrides: Overrides = {}) {
     shape: overrides.shape ?? ((block) => ({ block, rejected: [] })),
     intake: {
       ensureRoom: () => state.ensureRoom(),
-      append: async (parts) => {
+      append: async (parts, mark) => {
+        state.marks.push(mark)
         state.appended.push(...parts.map(({ target, block }) => ({ table: target.destination.table, block })))
         await state.append()
       },
@@ -62,8 +65,8 @@ function create(overrides: Overrides = {}) {
   })
   const count = (bytesCount: number) => void (state.heldBytes += bytesCount)
   const room = { take: async (amount: number) => count(amount), hasRoom: () => state.hasRoom, count }
-  const take = (body: string | Buffer, head: Partial<RequestHead> = {}) =>
-    bodyIntake.take(Buffer.from(body as string), { path: '/path', ...head }, room)
+  const take = (body: string | Buffer, head: Partial<RequestHead> = {}, mark?: RequestMark) =>
+    bodyIntake.take(Buffer.from(body as string), { path: '/path', ...head }, room, mark)
   return { clock, state, take }
 }
 
@@ -130,6 +133,22 @@ describe('BodyIntake', () => {
     await clock.advanceAndSettle(limits.replyTimeoutMs)
     await refused
     assert.ok(limits.replyTimeoutMs < 60_000)
+  })
+
+  it('hands on which request it is, and says of a late one that it will not be stored twice', async () => {
+    const mark = { key: '0'.repeat(32), connection: '', requestNumber: 1, fingerprint: 1 }
+    const { state, take, clock } = create()
+    await take('{"n":1}')
+    await take('{"n":1}', {}, mark)
+    assert.deepEqual(state.marks, [undefined, mark])
+    state.append = () => new Promise(() => undefined)
+    const late = [
+      assert.rejects(take('{"n":1}'), /may then be stored twice/),
+      assert.rejects(take('{"n":1}', {}, mark), /is not stored again/),
+    ]
+    await waitFor('the appends', () => state.appended.length === 4)
+    await clock.advanceAndSettle(limits.replyTimeoutMs)
+    await Promise.all(late)
   })
 
   it('asks for room for what a body grows to, and keeps one that grows over the limit', async () => {

@@ -138,10 +138,11 @@ function run(
   const model: Model = { wholeAt: new Map(), records: new Map() }
   for (const each of steps) {
     if (each.kind === 'time') clock.advance(each.ms)
-    forgetOld(model, clock.monotonic())
+    // With little memory the ledger may have forgotten and learned anew; then the model is all that was ever stored.
+    if (maxKeys === undefined) forgetOld(model, clock.monotonic())
     if (each.kind === 'forget') {
+      if (maxKeys === undefined || ledger.isStored(each.key)) model.wholeAt.delete(each.key)
       ledger.forget(each.key)
-      model.wholeAt.delete(each.key)
     }
     if (each.kind === 'store') {
       ledger.store(each.slices)
