@@ -74,7 +74,7 @@ describe('a Kusto that is away until the journal is full', () => {
   it('makes the sidecar answer 503, and costs nothing', { timeout: 120_000 }, async (t) => {
     // More than a chunk, of which Fluent Bit makes at most 2 MB: what never fits as a whole would come again for ever.
     const yaml =
-      'server: { listen: "127.0.0.1:0", max_body_mb: 2 }\njournal: { directory: "DIRECTORY/journal", max_disk_mb: 4 }'
+      'server: { listen: "127.0.0.1:PORT", max_body_mb: 2 }\njournal: { directory: "DIRECTORY/journal", max_disk_mb: 4 }'
     const rig = await Rig.create(t, ['App'], yaml)
     rig.kusto.faults.storage.blob = 'error'
     rig.kusto.faults.dataManagement = 'throttle'
