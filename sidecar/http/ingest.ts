@@ -15,19 +15,20 @@ export type IngestOptions = {
   readonly maxBodyBytes: number
   readonly maxInFlightBytes: number
   readonly maxInFlightRequests: number
-  /** Whether identical requests in work at the same time are taken for one and its retry. */
+  /** Whether a request that equals one in work, whose connection was closed, is taken for its retry. */
   readonly joinIdenticalRequests: boolean
   readonly clock: Clock
   readonly metrics: Metrics
 }
 
-type InFlight = { readonly socket: Socket; readonly result: Promise<IntakeResult> }
+/** A request in work, and the connection on which its answer is waited for: its own, or that of the retry that joined it last. */
+type InFlight = { socket: Socket; readonly result: Promise<IntakeResult> }
 
 export class Ingest {
   readonly #options: IngestOptions
   readonly #bytes: Budget
   readonly #requests: Budget
-  readonly #inFlight = new Map<string, InFlight>()
+  readonly #inFlight = new Map<string, Set<InFlight>>()
 
   constructor(options: IngestOptions) {
     this.#options = options
@@ -64,9 +65,10 @@ export class Ingest {
   }
 
   /**
-   * A shipper that waited 60 s for an answer sends the same bytes again while the first request may still be in work: the second is
-   * answered with the result of the first. Not on the same connection, where a second request cannot be a retry of one that
-   * has no answer yet.
+   * A shipper that gave up on an answer closes the connection and sends the same bytes again, while the first request may still be in
+   * work: the second is answered with the result of the first. As long as somebody waits on the connection of the first, an equal
+   * request is no retry but has records of its own, such as two files with the same line in the same second. For the same reason
+   * a request is joined by the next retry only when the last one was given up too.
    */
   async #takeOnce(
     request: IncomingMessage,
@@ -75,17 +77,22 @@ export class Ingest {
     room: Lease,
   ): Promise<IntakeResult> {
     if (!this.#options.joinIdenticalRequests) return this.#takeBody(head, body, room)
+    const { socket } = request
     const key = requestKey(request, head, body)
-    const first = this.#inFlight.get(key)
-    if (first !== undefined && first.socket !== request.socket) {
+    const equals = this.#inFlight.get(key) ?? new Set()
+    const givenUp = equals.values().find((equal) => equal.socket.destroyed)
+    if (givenUp !== undefined) {
+      givenUp.socket = socket
       this.#options.metrics.httpJoinedRequests.inc()
       room.release()
-      return first.result
+      return givenUp.result
     }
-    const result = this.#takeBody(head, body, room)
-    if (first !== undefined) return result
-    this.#inFlight.set(key, { socket: request.socket, result })
-    return result.finally(() => this.#inFlight.delete(key))
+    const inFlight = { socket, result: this.#takeBody(head, body, room) }
+    this.#inFlight.set(key, equals.add(inFlight))
+    return inFlight.result.finally(() => {
+      equals.delete(inFlight)
+      if (equals.size === 0) this.#inFlight.delete(key)
+    })
   }
 
   #takeBody(head: RequestHead, body: Buffer, room: Lease): Promise<IntakeResult> {

@@ -1,4 +1,4 @@
-/** Real Fluent Bit, and a sidecar that is away, full, or gets what is no JSON. */
+/** Real Fluent Bit, and a sidecar that is away, full, or gets what is no JSON or the same twice. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { appendFile, writeFile } from 'node:fs/promises'
@@ -160,6 +160,32 @@ pipeline:
         [],
         'nothing was refused',
       )
+    },
+  )
+})
+
+describe('equal chunks', () => {
+  it(
+    'of several inputs are stored each, though they come in the same moment',
+    { timeout: 60_000 },
+    async (t) => {
+      const rig = await Rig.create(t, ['App'])
+      await rig.startSidecar()
+      const count = 5
+      const input = `
+    - name: dummy
+      tag: same
+      dummy: '{"uid":"same-0-end"}'
+      samples: ${count}
+      rate: 1
+      fixed_timestamp: on
+      start_time_sec: 1800000000
+`
+      await startFluentBit(t, rig, `${service}\npipeline:\n  inputs:${input.repeat(3)}${output}`)
+      await waitFor('every record', () => rig.kusto.rowCount('Logs', 'App') >= 3 * count, 30_000).catch(
+        () => undefined,
+      )
+      assert.equal(rig.kusto.rowCount('Logs', 'App'), 3 * count)
     },
   )
 })
