@@ -157,8 +157,8 @@ export const serverSection = z.strictObject({
     .default(true)
     .register(optionDocs, {
       text:
-        'Take a request that equals one still in work for its retry, and store it once. Shippers send the same bytes again when an answer is late. ' +
-        'Switch it off when senders post equal bodies at the same moment and mean each of them.',
+        'Take a request for a retry, and store it once, if it equals one still in work whose connection was closed. Shippers do so when an answer is late: they close the connection and send the same bytes again. ' +
+        'Equal requests that are all waited for are stored each.',
       example: false,
     }),
   shutdown_grace_ms: wholeNumber(0, 3_600_000).default(20_000).register(optionDocs, {

@@ -40,6 +40,8 @@ export const limits = {
   turnTimeoutMs: 10_000,
   /** How long a request waits for room before it is told to come back. */
   overloadHoldMs: 1_000,
+  /** A connection that ends in order so long after an answer: the answer was read. Who proxies and drops an answer ends it sooner. */
+  answerReadAfterMs: 5_000,
   /** A connection that Vector keeps idle for 90 s must not be closed by us first. */
   keepAliveTimeoutMs: 120_000,
   /** A body over `server.max_body_mb`, but not over this many times as much, is read and kept as a dead letter. */

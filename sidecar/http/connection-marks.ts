@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Random, RequestLedger } from '../core/ports.ts'
+import type { Clock, Random } from '../core/ports.ts'
+import { limits } from '../core/limits.ts'
 import type { RequestKey, RequestMark } from '../core/request-slice.ts'
 
 export type ForgetWhenRead = 'loopback' | 'all' | 'never'
@@ -8,8 +9,12 @@ export type ForgetWhenRead = 'loopback' | 'all' | 'never'
 export type ConnectionMarksOptions = {
   /** From whom a further request on a connection proves that the answer before was read. */
   readonly forgetWhenRead: ForgetWhenRead
-  readonly ledger: Pick<RequestLedger, 'forget'>
+  /** The answer that went out last on this connection was read. */
+  readonly onRead: (key: RequestKey, socket: Socket) => void
+  /** The connection is gone, and nobody knows whether that answer was read. */
+  readonly onLost: (key: RequestKey, socket: Socket) => void
   readonly random: Random
+  readonly clock: Clock
 }
 
 /** Which request of which connection it is; see RequestMark. */
@@ -23,6 +28,7 @@ type Connection = {
   openCount: number
   /** The request that was answered with 2xx last, until it is known whether that was read. */
   answered: RequestKey | undefined
+  answeredAtMs: number
 }
 
 const connectionBytes = 8
@@ -40,7 +46,8 @@ const proxyHeaders = [
 /**
  * Follows the requests of each connection. A retry can only follow an answer that was not seen: a client that sends a further request
  * on a connection whose last answer was 2xx and is out has read that answer, so its request is forgotten, and an equal body after it is
- * a new one.
+ * a new one. The same is shown by a connection that ends in order some seconds after the answer: who gives up on an answer does so
+ * without one, and ends a connection with unread bytes by a reset.
  *
  * That holds for clients that wait for each answer, and where no proxy is between. A connection on which a request comes before the
  * answer to the one before never proves anything again. After an answer that is not 2xx a connection has another name: that
@@ -60,8 +67,9 @@ export class ConnectionMarks {
     const connection = this.#connectionOf(request)
     if (connection.openCount > 0 || (connection.name !== '' && this.#hasProxy(request))) connection.name = ''
     if (connection.name !== '' && connection.answered !== undefined) {
-      this.#options.ledger.forget(connection.answered)
+      this.#options.onRead(connection.answered, request.socket)
     }
+    connection.answered = undefined
     connection.openCount += 1
     connection.requestCount += 1
     const arrival: Arrival & { key?: RequestKey } = {
@@ -72,26 +80,41 @@ export class ConnectionMarks {
     response.once('finish', () => {
       connection.openCount -= 1
       const { statusCode } = response
-      if (statusCode >= 200 && statusCode < 300) connection.answered = arrival.key
-      else this.#rename(connection)
+      if (statusCode < 200 || statusCode >= 300) return this.#rename(connection)
+      connection.answered = arrival.key
+      connection.answeredAtMs = this.#options.clock.monotonic()
+      return undefined
     })
   }
 
-  /** Which arrival the request is; from now on its answer stands for the request of this key. */
-  identify(request: IncomingMessage, key: RequestKey): Arrival {
+  /** Which arrival the request is. */
+  arrivalOf(request: IncomingMessage): Arrival {
+    const { connection, requestNumber } = this.#arrivals.get(request) ?? { connection: '', requestNumber: 1 }
+    return { connection, requestNumber }
+  }
+
+  /** From now on the answer to the request stands for this key. */
+  identify(request: IncomingMessage, key: RequestKey): void {
     const arrival = this.#arrivals.get(request)
-    if (arrival === undefined) return { connection: '', requestNumber: 1 }
-    arrival.key = key
-    return { connection: arrival.connection, requestNumber: arrival.requestNumber }
+    if (arrival !== undefined) arrival.key = key
   }
 
   #connectionOf({ socket }: IncomingMessage): Connection {
     const known = this.#connections.get(socket)
     if (known !== undefined) return known
     const name = this.#isTrusted(socket) ? this.#options.random.hex(connectionBytes) : ''
-    const connection = { name, requestCount: 0, openCount: 0, answered: undefined }
+    const connection = { name, requestCount: 0, openCount: 0, answered: undefined, answeredAtMs: 0 }
     this.#connections.set(socket, connection)
+    socket.once('close', (hadError) => this.#closed(socket, connection, hadError))
     return connection
+  }
+
+  #closed(socket: Socket, { name, answered, answeredAtMs }: Connection, hadError: boolean): void {
+    const { clock, onRead, onLost } = this.#options
+    if (answered === undefined) return
+    const wasRead = name !== '' && !hadError && clock.monotonic() - answeredAtMs >= limits.answerReadAfterMs
+    if (wasRead) onRead(answered, socket)
+    else onLost(answered, socket)
   }
 
   #rename(connection: Connection): void {

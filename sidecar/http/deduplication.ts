@@ -2,12 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock, Random, RequestLedger } from '../core/ports.ts'
 import type { RequestHead } from '../core/request-head.ts'
-import type { RequestKey, RequestMark } from '../core/request-slice.ts'
+import type { RequestMark } from '../core/request-slice.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { Seldom } from '../observability/seldom.ts'
+import type { IntakeResult } from './body-intake.ts'
 import { ConnectionMarks, type ForgetWhenRead } from './connection-marks.ts'
-import { addressOf, requestKey, type Sender } from './request-key.ts'
+import { Holders } from './holders.ts'
+import { addressOf, requestKey, variantOf, type Sender } from './request-key.ts'
 
 export type DeduplicationOptions = {
   /** What makes two requests one: see `journal.dedup`. */
@@ -22,17 +24,39 @@ export type DeduplicationOptions = {
   readonly metrics: Metrics
 }
 
+/** What a request is to those before it. */
+export type Claim =
+  /** An earlier one is stored: it needs only an answer. */
+  | { readonly kind: 'repeated' }
+  /** An earlier one is in work, and its result is that of this one. */
+  | { readonly kind: 'joined'; readonly result: Promise<IntakeResult> }
+  /** To be taken in with this mark, of which perhaps a part is stored; `hold` gets the result and gives it back. */
+  | {
+      readonly kind: 'new'
+      readonly mark: RequestMark
+      readonly hold: (result: Promise<IntakeResult>) => Promise<IntakeResult>
+    }
+
 const headerMaxLength = 256
 
 export class Deduplication {
   readonly #options: DeduplicationOptions
   readonly #marks: ConnectionMarks
+  readonly #holders = new Holders()
   readonly #repeatsTold: Seldom
   readonly #headersTold: Seldom
 
   constructor(options: DeduplicationOptions) {
     this.#options = options
-    this.#marks = new ConnectionMarks(options)
+    const { ledger } = options
+    this.#marks = new ConnectionMarks({
+      ...options,
+      onRead: (key, socket) => {
+        ledger.forget(key)
+        this.#holders.release(key, socket)
+      },
+      onLost: (key, socket) => this.#holders.release(key, socket),
+    })
     this.#repeatsTold = new Seldom(options.clock)
     this.#headersTold = new Seldom(options.clock)
   }
@@ -42,18 +66,42 @@ export class Deduplication {
     this.#marks.arrived(request, response)
   }
 
-  /** Undefined for a request that is never taken for a repetition. */
-  markOf(request: IncomingMessage, head: RequestHead, body: Buffer): RequestMark | undefined {
+  /**
+   * What a request is, and from now on its answer stands for that. Undefined for one that is never taken for a repetition.
+   *
+   * A retry comes after its sender gave up on the answer, and with that on the connection. So an equal request whose answer may still be
+   * read on an open connection is another one: it gets a key of its own, a variant of the first. Where a proxy may be between, connections
+   * say nothing, and equal is equal.
+   */
+  claim(request: IncomingMessage, head: RequestHead, body: Buffer): Claim | undefined {
     const sender = this.#senderOf(request)
     if (sender === undefined) return undefined
-    const key = requestKey(request, sender, head, body)
-    return { key, ...this.#marks.identify(request, key), fingerprint: this.#options.fingerprint }
+    const { socket } = request
+    const arrival = this.#marks.arrivalOf(request)
+    const isDirect = arrival.connection !== ''
+    const equalKey = requestKey(request, sender, head, body)
+    for (let variant = 0; ; variant += 1) {
+      const key = variantOf(equalKey, variant)
+      const inWork = this.#holders.inWork(key)
+      const isAnother = isDirect ? this.#holders.isHeld(key) : inWork?.socket === socket
+      if (isAnother && sender.kind === 'address') continue
+      this.#marks.identify(request, key)
+      if (inWork?.result !== undefined) {
+        this.#holders.move(key, socket)
+        return { kind: 'joined', result: inWork.result }
+      }
+      if (this.#options.ledger.isStored(key)) {
+        if (isDirect) this.#holders.hold(key, socket)
+        this.#tellRepeated()
+        return { kind: 'repeated' }
+      }
+      const mark = { key, ...arrival, fingerprint: this.#options.fingerprint }
+      return { kind: 'new', mark, hold: (result) => this.#holders.holdWhile(key, socket, result, isDirect) }
+    }
   }
 
-  /** Whether all of the request is stored, so that it needs only an answer. Counts and tells it. */
-  isRepeated(key: RequestKey): boolean {
-    const { ledger, metrics, log } = this.#options
-    if (!ledger.isStored(key)) return false
+  #tellRepeated(): void {
+    const { metrics, log } = this.#options
     metrics.httpRepeatedRequests.inc()
     this.#repeatsTold.note((count) =>
       log.info(
@@ -61,7 +109,6 @@ export class Deduplication {
         'Requests that equal one which is stored were answered 200 and not stored again (journal.dedup).',
       ),
     )
-    return true
   }
 
   #senderOf(request: IncomingMessage): Sender | undefined {

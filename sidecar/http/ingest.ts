@@ -1,6 +1,5 @@
 /** One request: its body is read, within the limits, and taken in once, however often it is sent at the same time. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Clock } from '../core/ports.ts'
 import { limits } from '../core/limits.ts'
 import type { RequestHead } from '../core/request-head.ts'
@@ -11,27 +10,26 @@ import type { BodyIntake, IntakeResult } from './body-intake.ts'
 import { Budget, type Lease } from './budget.ts'
 import type { Deduplication } from './deduplication.ts'
 import { addressOf, requestKey } from './request-key.ts'
+import { RequestsInWork } from './requests-in-work.ts'
 
 export type IngestOptions = {
   readonly bodyIntake: Pick<BodyIntake, 'take'>
   readonly maxBodyBytes: number
   readonly maxInFlightBytes: number
   readonly maxInFlightRequests: number
-  /** Whether identical requests in work at the same time are taken for one and its retry. */
+  /** Whether a request that equals one in work, whose connection was closed, is taken for its retry. */
   readonly joinIdenticalRequests: boolean
   /** Undefined when requests are not remembered beyond their answer. */
-  readonly dedup: Pick<Deduplication, 'arrived' | 'isRepeated' | 'markOf'> | undefined
+  readonly dedup: Pick<Deduplication, 'arrived' | 'claim'> | undefined
   readonly clock: Clock
   readonly metrics: Metrics
 }
-
-type InFlight = { readonly socket: Socket; readonly result: Promise<IntakeResult> }
 
 export class Ingest {
   readonly #options: IngestOptions
   readonly #bytes: Budget
   readonly #requests: Budget
-  readonly #inFlight = new Map<string, InFlight>()
+  readonly #inWork = new RequestsInWork()
 
   constructor(options: IngestOptions) {
     this.#options = options
@@ -72,35 +70,44 @@ export class Ingest {
     }
   }
 
-  /**
-   * A shipper that waited 60 s for an answer sends the same bytes again while the first request may still be in work: the second is
-   * answered with the result of the first. Not on the same connection, where a second request cannot be a retry of one that
-   * has no answer yet; it is stored without a mark, since its mark would be that of the first.
-   */
+  /** What is recognised as a retry is answered with what became of the first. */
   async #takeOnce(
     request: IncomingMessage,
     head: RequestHead,
     body: Buffer,
     room: Lease,
   ): Promise<IntakeResult> {
-    const { dedup, joinIdenticalRequests, metrics } = this.#options
-    const mark = dedup?.markOf(request, head, body)
-    if (mark !== undefined && dedup?.isRepeated(mark.key) === true) {
-      return { records: 0, deadLetters: 0, repeated: true }
+    const claim = this.#options.dedup?.claim(request, head, body)
+    switch (claim?.kind) {
+      case undefined:
+        return this.#takeUnremembered(request, head, body, room)
+      case 'repeated':
+        return { records: 0, deadLetters: 0, repeated: true }
+      case 'joined':
+        return this.#joined(claim.result, room)
+      case 'new':
+        return claim.hold(this.#takeBody(head, body, room, claim.mark))
     }
-    if (mark === undefined && !joinIdenticalRequests) return this.#takeBody(head, body, room)
-    const key = mark?.key ?? joinKey(request, head, body)
-    const first = this.#inFlight.get(key)
-    if (first !== undefined) {
-      if (first.socket === request.socket) return this.#takeBody(head, body, room)
-      if (!joinIdenticalRequests) return this.#takeBody(head, body, room, mark)
-      metrics.httpJoinedRequests.inc()
-      room.release()
-      return first.result
-    }
-    const result = this.#takeBody(head, body, room, mark)
-    this.#inFlight.set(key, { socket: request.socket, result })
-    return result.finally(() => this.#inFlight.delete(key))
+  }
+
+  #takeUnremembered(
+    request: IncomingMessage,
+    head: RequestHead,
+    body: Buffer,
+    room: Lease,
+  ): Promise<IntakeResult> {
+    if (!this.#options.joinIdenticalRequests) return this.#takeBody(head, body, room)
+    const { socket } = request
+    const key = joinKey(request, head, body)
+    const result = this.#inWork.join(key, socket)
+    if (result !== undefined) return this.#joined(result, room)
+    return this.#inWork.add(key, socket, this.#takeBody(head, body, room))
+  }
+
+  #joined(result: Promise<IntakeResult>, room: Lease): Promise<IntakeResult> {
+    this.#options.metrics.httpJoinedRequests.inc()
+    room.release()
+    return result
   }
 
   #takeBody(head: RequestHead, body: Buffer, room: Lease, mark?: RequestMark): Promise<IntakeResult> {

@@ -38,3 +38,9 @@ export function requestKey(
   }
   return hashed.update(body).digest().toString('hex', 0, 16)
 }
+
+/** The key of the n-th of several equal requests that are no retries of each other, from 0. */
+export function variantOf(key: RequestKey, variant: number): RequestKey {
+  if (variant === 0) return key
+  return createHash('sha256').update(`${key} ${variant}`).digest().toString('hex', 0, 16)
+}

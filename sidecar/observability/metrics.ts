@@ -40,7 +40,7 @@ export function createMetrics() {
     httpInFlightRequests: gauge('sidecar_http_in_flight_requests', 'Requests in work.'),
     httpJoinedRequests: counter(
       'sidecar_http_joined_requests_total',
-      'Requests answered with the result of an identical one that was in work.',
+      'Requests answered with the result of an identical one in work, whose connection was closed.',
     ),
     httpRepeatedRequests: counter(
       'sidecar_http_repeated_requests_total',

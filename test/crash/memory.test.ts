@@ -15,7 +15,11 @@ const partsCount = Math.floor(bodyBytes / part.length)
 /** Nobody listens there: everything that is accepted has to be kept. */
 const noKusto = 'http://127.0.0.1:9'
 
-/** Posts a body part by part, as fast as the other side reads; resolves with the status. */
+/** A connection that was cut: on a machine too slow to read what it refuses within ten seconds. Shippers send again after it, as after a 503. */
+const cut = 0
+const cutCodes = new Set(['EPIPE', 'ECONNRESET'])
+
+/** Posts a body part by part, as fast as the other side reads; resolves with the status, or with `cut`. */
 function postLarge(url: string, agent: Agent): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const headers = { 'content-length': partsCount * part.length }
@@ -23,7 +27,10 @@ function postLarge(url: string, agent: Agent): Promise<number> {
     response.resume()
     response.once('end', () => resolve(response.statusCode ?? 0))
   })
-  outgoing.once('error', reject)
+  outgoing.once('error', (error: NodeJS.ErrnoException) => {
+    if (cutCodes.has(error.code ?? '')) resolve(cut)
+    else reject(error)
+  })
   let left = partsCount
   const write = (): void => {
     for (; left > 0; left -= 1) {
@@ -59,7 +66,7 @@ describe('memory', () => {
       Array.from({ length: connections }, () => postLarge(sidecar.url, agent)),
     )
     const taken = statuses.filter((status) => status === 200).length
-    const sentAway = statuses.filter((status) => status === 503).length
+    const sentAway = statuses.filter((status) => status === 503 || status === cut).length
     assert.equal(taken + sentAway, connections, `other answers: ${[...new Set(statuses)].join(', ')}`)
     assert(taken > 0)
     assert(sentAway > 0, 'the limit was never reached')

@@ -1,4 +1,4 @@
-/** Real Fluent Bit, and a sidecar that is away, full, or gets what is no JSON. */
+/** Real Fluent Bit, and a sidecar that is away, full, or gets what is no JSON or the same twice. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { appendFile, writeFile } from 'node:fs/promises'
@@ -74,7 +74,7 @@ describe('a Kusto that is away until the journal is full', () => {
   it('makes the sidecar answer 503, and costs nothing', { timeout: 120_000 }, async (t) => {
     // More than a chunk, of which Fluent Bit makes at most 2 MB: what never fits as a whole would come again for ever.
     const yaml =
-      'server: { listen: "127.0.0.1:0", max_body_mb: 2 }\njournal: { directory: "DIRECTORY/journal", max_disk_mb: 4 }'
+      'server: { listen: "127.0.0.1:PORT", max_body_mb: 2 }\njournal: { directory: "DIRECTORY/journal", max_disk_mb: 4 }'
     const rig = await Rig.create(t, ['App'], yaml)
     rig.kusto.faults.storage.blob = 'error'
     rig.kusto.faults.dataManagement = 'throttle'
@@ -160,6 +160,32 @@ pipeline:
         [],
         'nothing was refused',
       )
+    },
+  )
+})
+
+describe('equal chunks', () => {
+  it(
+    'of several inputs are stored each, though they come in the same moment',
+    { timeout: 60_000 },
+    async (t) => {
+      const rig = await Rig.create(t, ['App'])
+      await rig.startSidecar()
+      const count = 5
+      const input = `
+    - name: dummy
+      tag: same
+      dummy: '{"uid":"same-0-end"}'
+      samples: ${count}
+      rate: 1
+      fixed_timestamp: on
+      start_time_sec: 1800000000
+`
+      await startFluentBit(t, rig, `${service}\npipeline:\n  inputs:${input.repeat(3)}${output}`)
+      await waitFor('every record', () => rig.kusto.rowCount('Logs', 'App') >= 3 * count, 30_000).catch(
+        () => undefined,
+      )
+      assert.equal(rig.kusto.rowCount('Logs', 'App'), 3 * count)
     },
   )
 })

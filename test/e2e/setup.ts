@@ -23,7 +23,10 @@ export class Rig {
     this.#yaml = yaml
   }
 
-  /** With these tables, each with one column for the whole record, and this YAML for the sidecar, which is not started yet. */
+  /**
+   * With these tables, each with one column for the whole record, and this YAML for the sidecar, which is not started yet. In it, DIRECTORY
+   * and PORT stand for those of the rig; a `server` section of a test's own needs the port, or Fluent Bit posts to nobody.
+   */
   static async create(t: TestContext, tables: readonly string[], yaml = ''): Promise<Rig> {
     const kusto = await startKusto(t, {
       databases: { Logs: Object.fromEntries(tables.map((table) => [table, wholeRecord])) },
@@ -42,7 +45,10 @@ export class Rig {
     this.#sidecar = await SidecarProcess.start(this.#t, {
       kustoUrl: this.kusto.clusterUrl,
       directory: this.directory,
-      yaml: [...rest, this.#yaml].join('\n').replaceAll('DIRECTORY', this.directory),
+      yaml: [...rest, this.#yaml]
+        .join('\n')
+        .replaceAll('DIRECTORY', this.directory)
+        .replaceAll(':PORT"', `:${this.port}"`),
     })
     return this.#sidecar
   }
@@ -50,6 +56,11 @@ export class Rig {
   /** kill -9, as the out-of-memory killer does it. */
   async killSidecar(): Promise<void> {
     await this.#sidecar?.stop('SIGKILL')
+  }
+
+  /** SIGTERM, as a supervisor does it; resolves with the exit code. */
+  async stopSidecar(): Promise<number | string | undefined> {
+    return this.#sidecar?.stop('SIGTERM')
   }
 
   /** The lines of the sidecar that runs now, parsed. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
@@ -36,6 +37,28 @@ routes:
     kusto.rudeness = () => undefined
     await waitFor('the record that nobody else has', () => kusto.records().length)
     assert.deepEqual(kusto.records(), ['{"kept":1}'])
+  })
+
+  it('stores equal requests that come at the same time each for itself, and a retry of one that was given up once', async (t) => {
+    const { kusto, sidecar } = await create(
+      t,
+      'journal: { enabled: false }\nwrite: { batch_interval_ms: 2000 }',
+    )
+    const joined = async () => (await sidecar.metrics.httpJoinedRequests.get()).values[0]?.value
+    const inWork = async () => (await sidecar.metrics.httpInFlightRequests.get()).values[0]?.value
+    const equals = ['{"heartbeat":1}', '{"heartbeat":1}'].map((body) => post(sidecar.url, body))
+    const socket = connect(sidecar.address.port, '127.0.0.1')
+    socket.write('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{"once":1}')
+    await waitFor('all of them', async () => (await inWork()) === 3)
+    socket.end()
+    await once(socket, 'close')
+    const retry = post(sidecar.url, '{"once":1}')
+    await waitFor('the joining', joined)
+    assert.deepEqual(
+      (await Promise.all([...equals, retry])).map(({ status }) => status),
+      [200, 200, 200],
+    )
+    assert.deepEqual(kusto.records().sort(), ['{"heartbeat":1}', '{"heartbeat":1}', '{"once":1}'])
   })
 
   it('is ready again after a batch that storage will never take', async (t) => {

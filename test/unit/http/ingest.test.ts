@@ -37,7 +37,7 @@ function create({ maxInFlightRequests = 100, joinIdenticalRequests = true }: Opt
   let connections = 0
   const take = (body: string, options: Sending = {}) => {
     const {
-      socket = { remoteAddress: `10.0.0.1`, id: ++connections },
+      socket = { remoteAddress: `10.0.0.1`, destroyed: false, id: ++connections },
       headers = {},
       head = {},
       method = 'POST',
@@ -55,6 +55,11 @@ type Sending = {
   readonly headers?: Record<string, string>
   readonly head?: Partial<RequestHead>
   readonly method?: string
+}
+
+/** A connection that the client may close. */
+function connection() {
+  return { remoteAddress: '10.0.0.1', destroyed: false }
 }
 
 /** A request that stays in work until it is told to end. */
@@ -98,11 +103,19 @@ describe('Ingest', () => {
     assert.deepEqual(await take('e'), result, 'recovers without a restart')
   })
 
-  it('answers an identical request from another connection with the result of the first', async () => {
+  it('answers a retry with the result of the first, whose connection was closed', async () => {
     const { state, take, gauge } = create()
     const held = hold(state)
-    const answers = [take('same'), take('same'), take('same')]
-    await waitFor('the joining', async () => (await gauge('httpJoinedRequests')) === 2)
+    const sockets = [connection(), connection(), connection()]
+    const answers: Promise<unknown>[] = []
+    for (const [index, socket] of sockets.entries()) {
+      answers.push(take('same', { socket }))
+      await waitFor(
+        'the request',
+        async () => state.taken.length + (await gauge('httpJoinedRequests')) > index,
+      )
+      socket.destroyed = true
+    }
     assert.deepEqual(state.taken, ['same'])
     assert.equal(await gauge('httpInFlightBytes'), 'same'.length + 5, 'only the first holds room')
     held.resolve(result)
@@ -111,10 +124,40 @@ describe('Ingest', () => {
     assert.deepEqual(state.taken, ['same', 'same'], 'afterwards it is a new request')
   })
 
+  it('takes equal requests for what they are while each is waited for: records of their own', async () => {
+    const { state, take, gauge } = create()
+    const held = hold(state)
+    const answers = [take('same'), take('same'), take('same')]
+    await waitFor('all of them', () => state.taken.length === 3)
+    assert.equal(await gauge('httpJoinedRequests'), 0)
+    held.resolve(result)
+    await Promise.all(answers)
+  })
+
+  it('lets only one request be the retry of one that was given up', async () => {
+    const { state, take, gauge } = create()
+    const held = hold(state)
+    const socket = connection()
+    const answers = [take('same', { socket }), take('same')]
+    await waitFor('both', () => state.taken.length === 2)
+    socket.destroyed = true
+    answers.push(take('same'))
+    await waitFor('the joining', async () => (await gauge('httpJoinedRequests')) === 1)
+    answers.push(take('same'))
+    await waitFor('the request of its own', () => state.taken.length === 3)
+    assert.equal(await gauge('httpJoinedRequests'), 1)
+    held.resolve(result)
+    await Promise.all(answers)
+  })
+
   it('tells a joined request the error of the first', async () => {
     const { state, take, gauge } = create()
     const held = hold(state)
-    const answers = Promise.allSettled([take('same'), take('same')])
+    const socket = connection()
+    const first = take('same', { socket })
+    await waitFor('the first', () => state.taken.length === 1)
+    socket.destroyed = true
+    const answers = Promise.allSettled([first, take('same')])
     await waitFor('the joining', async () => (await gauge('httpJoinedRequests')) === 1)
     held.reject(new SidecarError('JOURNAL_FULL', 'full'))
     assert.deepEqual(
@@ -123,8 +166,8 @@ describe('Ingest', () => {
     )
   })
 
-  it('joins nothing that differs in what the shipper said, or comes on the same connection', async () => {
-    const socket = { remoteAddress: '10.0.0.1' }
+  it('joins nothing that differs in what the shipper said', async () => {
+    const socket = connection()
     const differing: Sending[] = [
       {},
       { head: { path: '/other' } },
@@ -134,12 +177,12 @@ describe('Ingest', () => {
       { method: 'PUT' },
       { socket: { remoteAddress: '10.0.0.2' } },
       { headers: { 'idempotency-key': 'k' } },
-      { socket },
-      { socket },
     ]
     const { state, take, gauge } = create()
     const held = hold(state)
     const first = take('same', { socket })
+    await waitFor('the first', () => state.taken.length === 1)
+    socket.destroyed = true
     const answers = differing.slice(1).map((options) => take('same', options))
     await waitFor('all of them', () => state.taken.length === differing.length)
     assert.equal(await gauge('httpJoinedRequests'), 0)
@@ -151,7 +194,11 @@ describe('Ingest', () => {
     const { state, take, gauge } = create()
     const held = hold(state)
     const headers = { 'idempotency-key': 'k' }
-    const answers = [take('one', { headers }), take('two', { headers })]
+    const socket = connection()
+    const answers = [take('one', { headers, socket })]
+    await waitFor('the first', () => state.taken.length === 1)
+    socket.destroyed = true
+    answers.push(take('two', { headers }))
     await waitFor('both', () => state.taken.length === 2)
     assert.equal(await gauge('httpJoinedRequests'), 0)
     held.resolve(result)
@@ -161,7 +208,11 @@ describe('Ingest', () => {
   it('joins nothing when that is switched off', async () => {
     const { state, take } = create({ joinIdenticalRequests: false })
     const held = hold(state)
-    const answers = [take('same'), take('same')]
+    const socket = connection()
+    const answers = [take('same', { socket })]
+    await waitFor('the first', () => state.taken.length === 1)
+    socket.destroyed = true
+    answers.push(take('same'))
     await waitFor('both', () => state.taken.length === 2)
     held.resolve(result)
     await Promise.all(answers)
