@@ -16,6 +16,7 @@ describe('a message for exactly once of which nothing is heard', () => {
       await world.run(hourMs)
       assert.equal(world.kusto.count('enqueue'), 1)
       assert.ok(world.kusto.count(call) > 10)
+      if (call === 'isIngested') assert.equal(world.kusto.count('withdraw'), 0)
       world.kusto.fault = () => undefined
       await endsInTheTable(world, 120_000)
       assert.equal(world.kusto.count('enqueue'), 2)
@@ -70,6 +71,19 @@ describe('a message for exactly once of which nothing is heard', () => {
     void world.add('a')
     await endsInTheTable(world, hourMs)
     assert.equal(world.kusto.count('enqueue'), 5)
+  })
+
+  it('is found by a last look at the table when it comes while its blob is deleted and its status is lost', async () => {
+    const world = new World()
+    world.kusto.fate = first({ queueMs: hourMs })
+    world.kusto.fault = (call) => {
+      const [message] = world.kusto.messages
+      if (call === 'withdraw' && message !== undefined) world.kusto.begin(message, { status: 'pending' })
+      return undefined
+    }
+    void world.add('a')
+    await endsInTheTable(world, 120_000)
+    assert.equal(world.kusto.count('enqueue'), 1)
   })
 
   it('is not taken for ingested when a part of it comes between the question for its status and that for the table', async () => {
