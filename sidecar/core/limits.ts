@@ -29,8 +29,6 @@ export const limits = {
   unfencedPatienceFactor: 12,
   /** After each lost message the next one has twice the time, up to 2 ** 8 times: from 5 minutes to 21 hours. */
   patienceDoublings: 8,
-  /** A wall clock that says that more time than this passed between two processes is not believed. */
-  longestDowntimeMs: 30 * 24 * 3_600_000,
   readChunkBytes: 256 * 1024,
   /** Journal files opened at once at start: it is waiting for the disk that takes the time. */
   filesRecoveredAtOnce: 16,

@@ -7,7 +7,7 @@ import { longPatienceMs, type AskingState, type Life, type Next, type StepContex
 import { delivered } from './end.ts'
 import { askAgain } from './pace.ts'
 
-type Confirming = Extract<AskingState, { name: 'confirming' }>
+type Confirming = Extract<AskingState, { name: 'confirming' | 'looking' }>
 
 /** A question that fails says nothing: it is asked again, and nothing is sent for it. */
 export async function ask(context: StepContext, life: Life, state: AskingState): Promise<Next> {
@@ -16,9 +16,21 @@ export async function ask(context: StepContext, life: Life, state: AskingState):
   } catch (error) {
     life.silence.interrupt()
     context.failingQuestions.note(life.batch.id, life.label, error)
-    if (!life.batch.settlement.isExactlyOnce && isOverdue(context, life)) return unconfirmed(context, life)
-    return askAgain(context, life, state)
+    return unanswered(context, life, state)
   }
+}
+
+function unanswered(context: StepContext, life: Life, state: AskingState): Next {
+  const { isExactlyOnce, pollTimeoutMs } = life.batch.settlement
+  const nowMs = context.clock.monotonic()
+  if (state.name === 'confirming') {
+    if (!isExactlyOnce && isOverdue(context, life)) return unconfirmed(context, life)
+    // Perhaps only the status cannot be asked, and the table can.
+    if (isExactlyOnce && nowMs - life.lookedAtMs >= pollTimeoutMs)
+      return { state: { ...state, name: 'looking' }, afterMs: 0 }
+  }
+  if (state.name === 'seen' && nowMs >= state.untilMs) return ingested(context, life, 'found')
+  return askAgain(context, life, state.name === 'looking' ? { ...state, name: 'confirming' } : state)
 }
 
 async function askOnce(context: StepContext, life: Life, state: AskingState): Promise<Next> {
@@ -30,6 +42,18 @@ async function askOnce(context: StepContext, life: Life, state: AskingState): Pr
       const outcome = await gateway.statusOf(batch, sending)
       return known(context, life, sending, outcome) ?? silent(context, life, state)
     }
+    case 'looking': {
+      life.lookedAtMs = context.clock.monotonic()
+      const isThere = await gateway.isIngested(batch)
+      return isThere === true
+        ? seen(context, life, sending)
+        : askAgain(context, life, { ...state, name: 'confirming' })
+    }
+    case 'seen': {
+      const outcome = await gateway.statusOf(batch, sending)
+      const isPart = outcome.kind === 'failed' && outcome.error.code === 'KUSTO_INGESTION_PARTIAL'
+      return isPart ? refusedForGood(context, life, outcome.error) : ingested(context, life, 'found')
+    }
     case 'doubting': {
       const isThere = await gateway.isIngested(batch)
       if (isThere !== true) return refusedForGood(context, life, state.why)
@@ -37,7 +61,7 @@ async function askOnce(context: StepContext, life: Life, state: AskingState): Pr
     }
     case 'checking': {
       const isThere = await gateway.isIngested(batch)
-      if (isThere === true) return ingested(context, life, 'found')
+      if (isThere === true) return seen(context, life, sending)
       return { state: { ...state, name: 'withdrawing' }, afterMs: 0 }
     }
     case 'withdrawing': {
@@ -46,13 +70,14 @@ async function askOnce(context: StepContext, life: Life, state: AskingState): Pr
     }
     case 'fenced': {
       const outcome = await gateway.statusOf(batch, sending)
-      // That the blob is lost is what a withdrawn message is expected to end with.
-      const end = isForNow(outcome) ? undefined : known(context, life, sending, outcome)
+      // Any other failure may be of our making, since we took the blob away: it tells nothing about the batch.
+      const isTelling = outcome.kind !== 'failed' || outcome.error.code === 'KUSTO_INGESTION_PARTIAL'
+      const end = isTelling ? known(context, life, sending, outcome) : undefined
       return end ?? { state: { ...state, name: 'last-look' }, afterMs: 0 }
     }
     case 'last-look': {
       const isThere = await gateway.isIngested(batch)
-      if (isThere === true) return ingested(context, life, 'found')
+      if (isThere === true) return seen(context, life, sending)
       return replaceMessage(context, life, sending, state.why, { isFenced: true })
     }
   }
@@ -101,6 +126,13 @@ function silent(context: StepContext, life: Life, state: Confirming): Next {
 function isOverdue({ clock }: StepContext, { batch, sentAtMs }: Life): boolean {
   const nowMs = clock.monotonic()
   return nowMs - (sentAtMs ?? nowMs) >= batch.settlement.pollTimeoutMs
+}
+
+/** The table has the batch, perhaps since a moment ago: if only a part of it, the status is about to say so. */
+function seen({ clock }: StepContext, { batch }: Life, sending: Sending): Next {
+  const { pollIntervalMs, pollTimeoutMs } = batch.settlement
+  const untilMs = clock.monotonic() + pollTimeoutMs
+  return { state: { name: 'seen', sending, untilMs }, afterMs: pollIntervalMs }
 }
 
 /** The blob is gone. Only a message that was being ingested at that moment can still bring rows, and it needs a moment to show. */

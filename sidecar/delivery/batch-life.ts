@@ -17,18 +17,23 @@
  * |               |                              | failed for now                       | `sending`, the next number, later                   |
  * |               |                              | failed for good*                     | `doubting`                                          |
  * |               |                              | failed for good, or in part          | `keeping`                                           |
+ * |               |                              | unanswered for long*                 | `looking`                                           |
+ * | `looking`*    | ask the table                | it has the batch                     | `seen`, after a moment                              |
+ * |               |                              | it has not, or no answer             | `confirming`, later                                 |
  * | `doubting`*   | ask the table                | it has the batch                     | `settling`, with a warning                          |
  * |               |                              | it has not                           | `keeping`                                           |
- * | `checking`*   | ask the table                | it has the batch                     | `settling`                                          |
+ * | `checking`*   | ask the table                | it has the batch                     | `seen`, after a moment                              |
  * |               |                              | it has not                           | `withdrawing`                                       |
  * | `withdrawing`*| delete the blob of a message | gone                                 | `fenced`, after a grace                             |
  * |               |                              | not allowed, the message is over     | `sending`, the next number                          |
  * |               |                              | not allowed                          | `confirming`, for long; then `sending`              |
  * | `fenced`*     | ask for the status           | ingested                             | `settling`                                          |
- * |               |                              | failed for good, or in part          | as from `confirming`                                |
+ * |               |                              | ingested in part                     | `keeping`                                           |
  * |               |                              | anything else                        | `last-look`                                         |
- * | `last-look`*  | ask the table                | it has the batch                     | `settling`                                          |
+ * | `last-look`*  | ask the table                | it has the batch                     | `seen`, after a moment                              |
  * |               |                              | it has not                           | `sending`, the next number                          |
+ * | `seen`*       | ask for the status           | ingested in part                     | `keeping`                                           |
+ * |               |                              | anything else, or no answer for long | `settling`                                          |
  * | `keeping`     | write dead letters           | done                                 | `settling`                                          |
  * | `repairing`   | repair the file              | a new batch                          | `sending` it, or `keeping` it                       |
  * |               |                              | nothing was whole                    | `ended`                                             |
@@ -67,7 +72,9 @@ export type SendingState = {
 }
 
 export type AskingState =
-  | { readonly name: 'confirming'; readonly sending: Sending; readonly patienceMs: number }
+  | { readonly name: 'confirming' | 'looking'; readonly sending: Sending; readonly patienceMs: number }
+  /** `untilMs`: when the table is believed although the status cannot be asked, by the monotonic clock. */
+  | { readonly name: 'seen'; readonly sending: Sending; readonly untilMs: number }
   | { readonly name: 'doubting'; readonly sending: Sending; readonly why: SidecarError }
   | {
       readonly name: 'checking' | 'withdrawing'
@@ -102,6 +109,8 @@ export type Life = {
   /** Messages that were replaced because nothing was heard of them. */
   lostMessages: number
   silence: Silence
+  /** When the table was asked last because the status could not be, at first when asking began; by the monotonic clock. */
+  lookedAtMs: number
   /** Between the last question and the next. */
   askIntervalMs: number
   /** When this process posted the message that is under way, by the monotonic clock. */
@@ -132,6 +141,7 @@ export function newLife({ clock }: StepContext, batch: SealedBatch, keepExhauste
     failures: 0,
     lostMessages: 0,
     silence: new Silence(clock.monotonic()),
+    lookedAtMs: clock.monotonic(),
     askIntervalMs: settlement.pollIntervalMs,
     sentAtMs: undefined,
   }

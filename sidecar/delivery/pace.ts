@@ -8,6 +8,7 @@ export function startConfirming(context: StepContext, life: Life, sending: Sendi
   const nowMs = context.clock.monotonic()
   life.silence = new Silence(nowMs)
   life.sentAtMs = nowMs
+  life.lookedAtMs = nowMs
   life.askIntervalMs = life.batch.settlement.pollIntervalMs
   return {
     state: { name: 'confirming', sending, patienceMs: patienceMs(life) },

@@ -1,31 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SidecarError, type ErrorCode } from '../../../sidecar/core/errors.ts'
-import type { Fate, Message } from './fake-kusto.ts'
-import { World, letteredBatches } from './world.ts'
+import { endsInTheTable, first, letteredBatches, outcomes, replaced } from './expectations.ts'
+import { World, exactlyOnce } from './world.ts'
 
 const hourMs = 3_600_000
-
-/** The first message fares like this, later ones as usual. */
-const first = (fate: Partial<Fate>) => (message: Message) => (message.number === 0 ? fate : {})
-
-async function outcomes(world: World): Promise<Record<string, number>> {
-  const { values } = await world.metrics.deliveryConfirmations.get()
-  return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]))
-}
-
-async function replaced(world: World): Promise<Record<string, number>> {
-  const { values } = await world.metrics.deliveryReplacedMessages.get()
-  return Object.fromEntries(values.map(({ labels, value }) => [labels.reason, value]))
-}
-
-/** Runs until the batch is settled, and says that it is in the table once. */
-async function endsInTheTable(world: World, ms: number): Promise<void> {
-  await world.run(ms)
-  assert.equal(world.isSettled, true)
-  assert.equal(world.kusto.rows.get('a'), 1)
-  assert.deepEqual(world.letters, [])
-}
 
 describe('a batch for exactly once', () => {
   it('is settled when Kusto says that it is ingested, and not before', async () => {
@@ -38,7 +17,6 @@ describe('a batch for exactly once', () => {
     await settled
     assert.deepEqual(await outcomes(world), { ingested: 1 })
     assert.equal((await world.metrics.deliveryAwaitingAnswer.get()).values[0]?.value, 0)
-    assert.equal(world.events('batch.ingested'), 1)
   })
 
   it('has its message on record before the message is sent', async () => {
@@ -201,8 +179,9 @@ describe('a batch for exactly once', () => {
   })
 
   it('waits while Kusto is away, asks again, and is not sent again for that', async () => {
-    const world = new World()
-    world.kusto.fate = () => ({ queueMs: hourMs + 20_000 })
+    const world = new World({ ...exactlyOnce, pollTimeoutMs: 120_000 })
+    // Asked again in vain before it comes: after an hour without answers, one answer is no silence of an hour.
+    world.kusto.fate = () => ({ queueMs: hourMs + 80_000 })
     void world.add('a')
     await world.run(2_000)
     world.kusto.fault = () => ({ before: 'KUSTO_UNAVAILABLE' })
@@ -210,74 +189,9 @@ describe('a batch for exactly once', () => {
     assert.ok(world.kusto.count('statusOf') >= 50, `asked ${world.kusto.count('statusOf')} times`)
     assert.ok(world.events('batch.question_failed') <= 61)
     world.kusto.fault = () => undefined
-    await endsInTheTable(world, 100_000)
+    await endsInTheTable(world, 160_000)
     assert.equal(world.kusto.count('enqueue'), 1)
     assert.equal(world.kusto.count('withdraw'), 0)
-  })
-
-  for (const call of ['isIngested', 'withdraw'] as const) {
-    it(`sends nothing while ${call} fails`, async () => {
-      const world = new World()
-      world.kusto.fate = first({ ends: 'lost' })
-      world.kusto.fault = (one) => (one === call ? { before: 'KUSTO_THROTTLED' } : undefined)
-      void world.add('a')
-      await world.run(hourMs)
-      assert.equal(world.kusto.count('enqueue'), 1)
-      assert.ok(world.kusto.count(call) > 10)
-      world.kusto.fault = () => undefined
-      await endsInTheTable(world, 120_000)
-      assert.equal(world.kusto.count('enqueue'), 2)
-    })
-  }
-
-  it('is not sent again when it is being ingested in the moment in which its blob is deleted', async () => {
-    const world = new World()
-    world.kusto.fate = first({ queueMs: hourMs })
-    world.kusto.fault = (call) => {
-      const [message] = world.kusto.messages
-      if (call === 'withdraw' && message !== undefined) world.kusto.begin(message, { ingestMs: 8_000 })
-      return undefined
-    }
-    void world.add('a')
-    await endsInTheTable(world, 120_000)
-    assert.equal(world.kusto.count('withdraw'), 1)
-    assert.equal(world.kusto.count('enqueue'), 1)
-  })
-
-  it('has its withdrawn message fail, and comes by the next one', async () => {
-    const world = new World()
-    world.kusto.fate = first({ queueMs: 65_000 })
-    void world.add('a')
-    await endsInTheTable(world, 150_000)
-    assert.equal(world.kusto.count('enqueue'), 2)
-  })
-
-  it('waits for very long when the message cannot be withdrawn, and comes by the first one if that was only late', async () => {
-    const world = new World()
-    world.kusto.mayWithdraw = false
-    world.kusto.fate = first({ queueMs: 11 * 60_000 })
-    void world.add('a')
-    await endsInTheTable(world, 13 * 60_000)
-    assert.equal(world.kusto.count('enqueue'), 1)
-  })
-
-  it('is sent again after that time, which Kusto takes for a repeat when the first one came meanwhile', async () => {
-    const world = new World()
-    world.kusto.mayWithdraw = false
-    world.kusto.fate = ({ number }) =>
-      number === 0 ? { queueMs: 12 * 60_000 + 30_000 } : { queueMs: 60_000 }
-    void world.add('a')
-    await endsInTheTable(world, 16 * 60_000)
-    assert.equal(world.kusto.count('enqueue'), 2)
-    assert.deepEqual(await outcomes(world), { repeat: 1 })
-  })
-
-  it('gives each further message more time, so that a queue longer than the time-out is no endless loop', async () => {
-    const world = new World()
-    world.kusto.fate = () => ({ queueMs: 15 * 60_000 })
-    void world.add('a')
-    await endsInTheTable(world, hourMs)
-    assert.equal(world.kusto.count('enqueue'), 5)
   })
 
   it('holds no place of those that upload while it waits for an answer', async () => {
@@ -290,6 +204,40 @@ describe('a batch for exactly once', () => {
     assert.equal(world.isSettled, true)
   })
 
+  it('is asked for at growing intervals, up to a minute', async () => {
+    const world = new World({ ...exactlyOnce, pollTimeoutMs: 2 * hourMs })
+    world.kusto.fate = () => ({ queueMs: 2 * hourMs })
+    void world.add('a')
+    await world.run(60_000)
+    const asked = world.kusto.count('statusOf')
+    assert.ok(asked >= 3 && asked <= 6, `${asked} times in the first minute`)
+    await world.run(hourMs)
+    const more = world.kusto.count('statusOf') - asked
+    assert.ok(more >= 50 && more <= 75, `${more} times in an hour`)
+  })
+
+  it('is never given back to its senders, since a message may be under way', async () => {
+    const world = new World()
+    world.kusto.fault = (call) => (call === 'enqueue' ? { before: 'KUSTO_THROTTLED' } : undefined)
+    const settled = world.add('a', { keepExhausted: false })
+    await world.run(hourMs / 4)
+    world.kusto.fault = () => undefined
+    await endsInTheTable(world, 120_000)
+    await settled
+  })
+
+  it('records and sends nothing after stop, not even what was being uploaded', async () => {
+    const world = new World()
+    world.kusto.fault = () => {
+      world.delivery.stop()
+      return undefined
+    }
+    void world.add('a')
+    await world.run(60_000)
+    assert.equal(world.kusto.count('upload'), 1)
+    assert.deepEqual(world.journal, [])
+  })
+
   it('asks and sends nothing after stop', async () => {
     const world = new World()
     void world.add('a')
@@ -298,57 +246,5 @@ describe('a batch for exactly once', () => {
     await world.run(hourMs / 10)
     assert.equal(world.kusto.count('statusOf'), 0)
     assert.equal(world.delivery.unsettledCount, 1)
-  })
-})
-
-describe('a damaged batch for exactly once', () => {
-  const corrupt = (id: string) => {
-    if (id === 'a') throw new SidecarError('JOURNAL_CORRUPT', 'damaged')
-  }
-
-  it('is repaired when no message was sent for it', async () => {
-    const world = new World()
-    world.onRead = corrupt
-    world.onRepair = () => 'repaired'
-    void world.add('a')
-    await world.run(15_000)
-    assert.equal(world.isSettled, true)
-    assert.deepEqual([...world.kusto.rows], [['repaired', 1]])
-  })
-
-  it('is repaired after its message was withdrawn', async () => {
-    const world = new World()
-    world.kusto.fate = ({ batchId }) => (batchId === 'a' ? { queueMs: 80_000 } : {})
-    world.onRepair = () => 'repaired'
-    void world.add('a')
-    await world.run(1_000)
-    world.onRead = corrupt
-    await world.run(150_000)
-    assert.deepEqual([...world.kusto.rows], [['repaired', 1]])
-  })
-
-  it('is not repaired while its message may be under way', async () => {
-    const world = new World()
-    world.kusto.mayWithdraw = false
-    world.kusto.fate = () => ({ queueMs: hourMs / 2 })
-    world.onRepair = () => assert.fail('repaired')
-    void world.add('a')
-    await world.run(1_000)
-    world.onRead = corrupt
-    await endsInTheTable(world, hourMs)
-    assert.ok(world.events('batch.unsendable') > 0)
-  })
-
-  it('is kept as dead letters as far as it is whole when a part of it was ingested', async () => {
-    const world = new World()
-    world.kusto.fate = () => ({ ends: 'KUSTO_INGESTION_PARTIAL' })
-    world.onRepair = () => 'repaired'
-    void world.add('a')
-    await world.run(1_000)
-    world.onRead = corrupt
-    await world.run(60_000)
-    assert.equal(world.isSettled, true)
-    assert.deepEqual([...letteredBatches(world.letters)], ['repaired'])
-    assert.equal(world.kusto.count('enqueue'), 1)
   })
 })

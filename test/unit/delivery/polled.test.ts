@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Settlement } from '../../../sidecar/core/settlement.ts'
+import { outcomes } from './expectations.ts'
 import { World } from './world.ts'
 
 const polled: Settlement = {
@@ -8,11 +9,6 @@ const polled: Settlement = {
   isPolled: true,
   pollIntervalMs: 5_000,
   pollTimeoutMs: 60_000,
-}
-
-async function outcomes(world: World): Promise<Record<string, number>> {
-  const { values } = await world.metrics.deliveryConfirmations.get()
-  return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]))
 }
 
 describe('a batch for at least once that is asked for', () => {

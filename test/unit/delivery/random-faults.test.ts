@@ -7,7 +7,8 @@ import { describe, it } from 'node:test'
 import { SidecarError, type ErrorCode } from '../../../sidecar/core/errors.ts'
 import { SeededRandom } from '../../fakes/seeded-random.ts'
 import type { Fate, Fault } from './fake-kusto.ts'
-import { World, letteredBatches } from './world.ts'
+import { letteredBatches } from './expectations.ts'
+import { World } from './world.ts'
 
 const runs = Number(process.env['DELIVERY_RUNS'] ?? 300)
 const onlySeed = process.env['DELIVERY_SEED']

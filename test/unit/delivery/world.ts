@@ -245,8 +245,3 @@ export class World {
     yield gzipSync(`{"id":"${id}"}\n`)
   }
 }
-
-/** The batches that dead letters hold, each once. */
-export function letteredBatches(letters: readonly DeadLetter[]): Set<string> {
-  return new Set(letters.map(({ bytes }) => (JSON.parse(bytes.toString()) as { id: string }).id))
-}
