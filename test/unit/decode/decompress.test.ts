@@ -121,6 +121,27 @@ describe('decompress', () => {
     }
   })
 
+  it('undoes gzip and zstd for what they are when they are said to be something else', async () => {
+    for (const [said, body] of [
+      ['zstd', gzip],
+      ['deflate', gzip],
+      ['snappy', gzip],
+      ['gzip', zstdCompressSync(text)],
+      ['deflate', zstdCompressSync(text)],
+      ['snappy', zstdCompressSync(text)],
+      ['gzip, zstd', zstdCompressSync(zstdCompressSync(text))],
+    ] as const) {
+      assert.deepEqual(await decompress(body, said, 1_000), text, said)
+    }
+    const cut = gzip.subarray(0, -9)
+    for (const said of ['gzip', 'zstd']) {
+      await assert.rejects(decompress(cut, said, 1_000), {
+        code: 'HTTP_ENCODING_BROKEN',
+        message: /not valid gzip/,
+      })
+    }
+  })
+
   it('bounds every step of a list', async () => {
     const bomb = gzipSync(gzipSync(Buffer.alloc(100_000_000)))
     await assert.rejects(decompress(bomb, 'gzip, gzip', 1_000), { code: 'HTTP_BODY_TOO_LARGE' })
