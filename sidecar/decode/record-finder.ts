@@ -14,10 +14,10 @@ import { decodeLimits } from './limits.ts'
 import type { StructuralScanner } from './scan.ts'
 
 /**
- * Where records are looked for: among the members of an array; behind a damaged object, one after the other; between whole
+ * Where records are looked for: among the members of an array; of one in other values, as its last member too; behind a damaged object, one after the other; between whole
  * objects on a line, where nothing can be nested in anything; or behind text at the start of a line.
  */
-export type Surroundings = 'array' | 'damaged' | 'stream' | 'text'
+export type Surroundings = 'array' | 'list' | 'damaged' | 'stream' | 'text'
 
 const belongsToValue: ReadonlySet<number | undefined> = new Set([
   COMMA,
@@ -40,7 +40,7 @@ export class RecordFinder {
   readonly #body: Buffer
   readonly #scanner: StructuralScanner
   #budget: number
-  readonly #searched = { array: 0, damaged: 0, stream: 0, text: 0 }
+  readonly #searched = { array: 0, list: 0, damaged: 0, stream: 0, text: 0 }
 
   constructor(body: Buffer, scanner: StructuralScanner) {
     this.#body = body
@@ -84,7 +84,7 @@ export class RecordFinder {
 
   #isRecord(start: number, end: number, surroundings: Surroundings, keys: readonly Buffer[]): boolean {
     const body = this.#body
-    if (surroundings === 'array' && this.#left(start) !== COMMA) return false
+    if ((surroundings === 'array' || surroundings === 'list') && this.#left(start) !== COMMA) return false
     const key = this.#keyAt(start)
     if (key === undefined || (keys.length > 0 && !keys.some((other) => other.equals(key)))) return false
     const scanned = this.#scanner.scanValue(start, end)
@@ -102,6 +102,7 @@ export class RecordFinder {
   #mayEnd(start: number, offset: number, end: number, surroundings: Surroundings): boolean {
     const next = skipWhitespace(this.#body, offset, end)
     const byte = this.#body[next]
+    if (surroundings === 'list') return byte === COMMA || byte === CLOSE_BRACKET
     if (surroundings === 'array')
       return byte === COMMA || (byte === CLOSE_BRACKET && skipWhitespace(this.#body, next + 1, end) === end)
     if (byte === OPEN_BRACE) return true
