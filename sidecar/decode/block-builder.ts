@@ -20,6 +20,15 @@ export class BlockBuilder {
     return this.#count
   }
 
+  /** Where the last record begins and ends in the body; -1 before the first. */
+  get lastStart(): number {
+    return this.#count === 0 ? -1 : (this.#starts[this.#count - 1] as number)
+  }
+
+  get lastEnd(): number {
+    return this.#count === 0 ? -1 : (this.#ends[this.#count - 1] as number)
+  }
+
   /** Adds a record without its outer whitespace. Records come in the order of the body. */
   add(start: number, end: number, hasLineBreaks: boolean): void {
     if (this.#count === this.#starts.length) this.#grow()

@@ -1,17 +1,20 @@
 import { BlockBuilder } from './block-builder.ts'
 import {
   CARRIAGE_RETURN,
+  CLOSE_BRACKET,
   Finder,
   isWhitespace,
   LINE_FEED,
   OPEN_BRACE,
   OPEN_BRACKET,
+  skipWhitespace,
   trimEnd,
 } from './bytes.ts'
-import { findCleanTail, type Shape } from './clean-tail.ts'
+import { type CleanTail, findCleanTail, type Shape } from './clean-tail.ts'
 import { EndGuesser } from './guess.ts'
 import { describeParseError, parseErrorOf } from './json-problem.ts'
 import { decodeLimits } from './limits.ts'
+import { RecordFinder } from './record-finder.ts'
 import { Rejections } from './rejections.ts'
 import { StructuralScanner } from './scan.ts'
 
@@ -21,6 +24,7 @@ export class BodyReading {
   readonly records: BlockBuilder
   readonly rejections: Rejections
   readonly scanner: StructuralScanner
+  readonly finder: RecordFinder
   readonly lineFeeds: Finder
   /** Ends of records in an array, and of records one after the other. */
   readonly memberEnds: EndGuesser
@@ -35,7 +39,11 @@ export class BodyReading {
   isInCutString = false
   readonly #carriageReturns: Finder
   #scanBudget: number
-  readonly #tails = { array: { end: -1, start: -1 }, concatenated: { end: -1, start: -1 } }
+  /** What was found last, for the `end` it was found for. */
+  readonly #tails: Record<Shape, CleanTail & { readonly end: number }> = {
+    array: { end: -1, start: -1, stoppedAt: -1 },
+    concatenated: { end: -1, start: -1, stoppedAt: -1 },
+  }
 
   /** `original` has the same length: rejected pieces are cut from it, up to `rejectedMaxCount` of them. */
   constructor(body: Buffer, original = body, rejectedMaxCount?: number) {
@@ -43,6 +51,7 @@ export class BodyReading {
     this.records = new BlockBuilder(body)
     this.rejections = new Rejections(original, rejectedMaxCount)
     this.scanner = new StructuralScanner(body, decodeLimits.depthMax)
+    this.finder = new RecordFinder(body, this.scanner)
     this.lineFeeds = new Finder(body, LINE_FEED)
     this.memberEnds = new EndGuesser(body, '},{')
     this.objectEnds = new EndGuesser(body, '}{')
@@ -71,6 +80,12 @@ export class BodyReading {
     }
   }
 
+  /** Whether a record was accepted before `start` in the same line. */
+  isInLine(start: number): boolean {
+    const { lastEnd } = this.records
+    return lastEnd >= 0 && !this.body.subarray(lastEnd, start).includes(LINE_FEED)
+  }
+
   /** How far a scan may look that belongs to the line ending at `lineEnd`. */
   scanLimit(lineEnd: number): number {
     return Math.min(this.body.length, lineEnd + this.#scanBudget)
@@ -86,9 +101,36 @@ export class BodyReading {
    * Found once for each `end` and shape, so that a second damage there finds nothing and the work stays linear.
    */
   cleanTail(start: number, end: number, shape: Shape): number {
+    return this.#tail(start, end, shape).start
+  }
+
+  #tail(start: number, end: number, shape: Shape): CleanTail {
     const tails = this.#tails
-    if (tails[shape].end !== end) tails[shape] = { end, start: findCleanTail(this.body, start, end, shape) }
-    return tails[shape].start
+    if (tails[shape].end !== end) tails[shape] = { end, ...findCleanTail(this.body, start, end, shape) }
+    return tails[shape]
+  }
+
+  /**
+   * Where reading can go on after what is damaged from `start` on: the first sound record between this damage and another one before
+   * `end`, or else the clean tail. An offset before `start` when there is none.
+   */
+  nextRecord(start: number, end: number, shape: Shape): number {
+    const tail = this.#tail(start, end, shape)
+    const damage = this.finder.damageAfter(start, end)
+    const isArray = shape === 'array'
+    // A bad token is no reason to look into the value that holds it.
+    if (isArray && damage.isSound && damage.offset > start) return tail.start
+    const isAtBracket = this.body[start] === CLOSE_BRACKET
+    if (isAtBracket && tail.start < start) return tail.start
+    // A record without an end seems to hold all that follows; in an array that has its end it more likely does not.
+    const isEndless = isArray && damage.offset === end && this.body[end - 1] === CLOSE_BRACKET
+    const isWithinTail = tail.start >= 0 && tail.start <= start
+    const last =
+      isEndless || isAtBracket || isWithinTail ? end : skipWhitespace(this.body, tail.stoppedAt + 1, end)
+    const range = { from: isEndless ? start + 1 : damage.offset, last, end }
+    const likes = isEndless ? [start] : [start, this.records.lastStart]
+    const between = this.finder.find(isArray ? 'array' : 'damaged', range, likes)
+    return between < 0 || (tail.start > start && tail.start < between) ? tail.start : between
   }
 
   /**

@@ -17,18 +17,21 @@ import { decodeLimits } from './limits.ts'
 /** Members of an array up to its `]`, or objects one after the other. */
 export type Shape = 'array' | 'concatenated'
 
+/** The first record from which everything is well formed, or -1, and the byte left of it that no longer fits. */
+export type CleanTail = { readonly start: number; readonly stoppedAt: number }
+
 /**
- * Where reading can go on after damage: the first record after `start` from which everything up to `end` is well formed, or -1.
+ * Where reading can go on after damage: the first record after `start` from which everything up to `end` is well formed.
  *
  * Reading forwards from damage is guesswork: after a lost quote, text and strings have changed places. So this reads backwards
  * from the end, where the structure is known, and stops at the first thing that does not fit. A record counts when it is a member of
  * the array itself, directly after a comma; objects nested in a damaged record are never taken for records. One pass, no
  * recursion. Like the scanner it looks at brackets and strings only, not at tokens.
  */
-export function findCleanTail(body: Buffer, start: number, end: number, shape: Shape): number {
+export function findCleanTail(body: Buffer, start: number, end: number, shape: Shape): CleanTail {
   const isArray = shape === 'array'
   let offset = trimEnd(body, start, end) - 1
-  if (isArray && body[offset] !== CLOSE_BRACKET) return -1
+  if (isArray && body[offset] !== CLOSE_BRACKET) return { start: -1, stoppedAt: offset }
   if (isArray) offset -= 1
   /** The opening brackets that are still to come, the innermost last. */
   const openers: number[] = []
@@ -44,15 +47,18 @@ export function findCleanTail(body: Buffer, start: number, end: number, shape: S
     const isTop = openers.length === 0
     const isBoundary = isTop && right === OPEN_BRACE && byte === (isArray ? COMMA : CLOSE_BRACE)
     if (isBoundary) found = rightOffset
+    else if (byte === COMMA && isOpener(right) && openers.at(-1) === OPEN_BRACE) break
     else if (!mayStandSideBySide(byte, right) || (isTop && (byte === COLON || !isArray))) break
     if (byte === QUOTE) {
-      offset = findOpeningQuote(body, offset, start)
-      if (offset < 0) break
+      const opening = findOpeningQuote(body, offset, start)
+      if (opening < 0) break
+      offset = opening
     } else if (isCloser(byte)) {
       if (openers.length === decodeLimits.depthMax) break
       openers.push(byte - CLOSER_OFFSET)
     } else if (isOpener(byte)) {
-      if (isTop && byte === OPEN_BRACKET && areSound(body, offset, separators)) return -1
+      if (isTop && byte === OPEN_BRACKET && areSound(body, offset, separators))
+        return { start: -1, stoppedAt: offset }
       if (openers.pop() !== byte) break
     } else if (isTop && byte === COMMA) {
       separators.push(offset)
@@ -60,7 +66,7 @@ export function findCleanTail(body: Buffer, start: number, end: number, shape: S
     right = byte
     rightOffset = offset
   }
-  return found
+  return { start: found, stoppedAt: offset }
 }
 
 /** Whether two bytes, with only whitespace between them, can both be structure. Tokens other than strings are not looked at. */

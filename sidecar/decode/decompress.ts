@@ -31,17 +31,19 @@ const mistakes: ReadonlySet<string> = new Set(['HTTP_ENCODING_BROKEN', 'HTTP_BOD
 /**
  * Undoes a Content-Encoding: names in any case, or a list of them, the last one first.
  *
- * Two mistakes of proxies on the way do no harm. A body that cannot be undone but begins like JSON was decompressed already,
- * and is taken as it is. A body that begins like gzip or zstd when nothing more is to be undone has lost its header, and is undone.
+ * Mistakes of proxies on the way do no harm. A body that cannot be undone but begins like JSON was decompressed already, and is taken
+ * as it is; one that begins like gzip or zstd when it should be something else, or when nothing more is to be undone, is undone as
+ * what it is.
  *
  * Rejects with SidecarError HTTP_ENCODING_UNSUPPORTED; HTTP_ENCODING_BROKEN, also for a cut body and for one with more than zero
  * bytes after its end; or HTTP_BODY_TOO_LARGE as soon as the output of a step passes `maxBytes`.
  */
 export const decompress: Decompress = async (body, encoding, maxBytes) => {
   let result = body
-  for (const decompressor of stepsOf(encoding)) result = await undo(decompressor, result, maxBytes)
-  const lost = magics.find(({ bytes }) => result.subarray(0, bytes.length).equals(bytes))
-  if (lost !== undefined) result = await lost.decompressor(result, maxBytes)
+  const steps = stepsOf(encoding)
+  for (const step of steps) result = await undo(step, result, maxBytes, step === steps.at(-1))
+  const lost = decompressorByMagic(result)
+  if (lost !== undefined) result = await lost(result, maxBytes)
   if (result.length > maxBytes) throw tooLargeDecompressed(maxBytes)
   return result
 }
@@ -57,14 +59,24 @@ function stepsOf(encoding = ''): Decompressor[] {
   return steps.toReversed()
 }
 
-async function undo(decompressor: Decompressor, body: Buffer, maxBytes: number): Promise<Buffer> {
+async function undo(
+  decompressor: Decompressor,
+  body: Buffer,
+  maxBytes: number,
+  isLast: boolean,
+): Promise<Buffer> {
   try {
     return await decompressor(body, maxBytes)
   } catch (error) {
     // Any bytes may begin a deflate or snappy stream, even one that seems to be huge, but hardly one goes on to its end.
-    if (mistakes.has(codeOf(error)) && beginsLikeJson(body)) return body
+    const isOther = isLast && (decompressorByMagic(body) ?? decompressor) !== decompressor
+    if (mistakes.has(codeOf(error)) && (isOther || beginsLikeJson(body))) return body
     throw error
   }
+}
+
+function decompressorByMagic(body: Buffer): Decompressor | undefined {
+  return magics.find(({ bytes }) => body.subarray(0, bytes.length).equals(bytes))?.decompressor
 }
 
 /** An object or an array of objects, up to its second token. */

@@ -1,5 +1,4 @@
 import { SidecarError, systemCodeOf } from '../core/errors.ts'
-import { bytesPerMb } from '../core/limits.ts'
 
 const outOfMemory: ReadonlySet<string | undefined> = new Set(['Z_MEM_ERROR', 'ZSTD_error_memory_allocation'])
 
@@ -10,11 +9,8 @@ export function brokenEncoding(encoding: string, problem: string, cause?: unknow
 }
 
 export function tooLargeDecompressed(maxBytes: number): SidecarError {
-  const megabytes = maxBytes / bytesPerMb
-  return new SidecarError(
-    'HTTP_BODY_TOO_LARGE',
-    `The body is larger than ${megabytes} MB when it is decompressed.`,
-  )
+  const message = `The body is over server.max_body_mb (${maxBytes} bytes) when it is decompressed. It is kept as a dead letter.`
+  return new SidecarError('HTTP_BODY_TOO_LARGE', message)
 }
 
 /** What an error of `node:zlib` means. Too little memory is no fault of the body: it may come again. */

@@ -48,11 +48,13 @@ class ArrayReader {
       offset = skipSeparators(body, offset, body.length)
       if (offset === body.length) return offset
       if (body[offset] !== CLOSE_BRACKET) offset = this.#readMember(offset)
-      else if (this.#goesOnAfter(offset))
-        offset = this.#setAside(offset, 'a closing bracket is in the wrong place')
       else {
-        this.#reading.sawClosedArray = true
-        return offset + 1
+        const next = this.#nextAfterBracket(offset)
+        if (next < offset) {
+          this.#reading.sawClosedArray = true
+          return offset + 1
+        }
+        offset = this.#setAside(offset, next, 'a closing bracket is in the wrong place')
       }
     }
     return offset
@@ -86,8 +88,8 @@ class ArrayReader {
   /** `stop` is where the bad member seems to end: at the end of the body when it has no end. */
   #recover(start: number, lineEnd: number, stop: number, problem: string): number {
     const reading = this.#reading
-    const tail = this.#cleanTail(start, lineEnd)
-    if (tail > start && tail < stop) return this.#setAside(start, problem)
+    const next = this.#nextRecord(start, lineEnd)
+    if (next > start && next < stop) return this.#setAside(start, next, problem)
     const mayEndThere = stop < this.#body.length && (stop <= lineEnd || !this.#isOneLine)
     if (mayEndThere) {
       reading.rejections.addNotJson(start, stop, problem)
@@ -102,22 +104,23 @@ class ArrayReader {
     return lineEnd
   }
 
-  /** Whether the `]` at `offset` is followed by records of this very array. */
-  #goesOnAfter(offset: number): boolean {
+  /** The next record of this very array behind the `]` at `offset`; an offset before it when the array ends there. */
+  #nextAfterBracket(offset: number): number {
     const lineEnd = this.#reading.lineFeeds.next(offset)
     const end = this.#isOneLine ? lineEnd : this.#reading.lastEnd
-    return skipWhitespace(this.#body, offset + 1, end) < end && this.#cleanTail(offset, lineEnd) > offset
+    const after = skipSeparators(this.#body, offset + 1, end)
+    const endsHere = after === end || this.#body[after] === OPEN_BRACKET
+    return endsHere ? -1 : this.#nextRecord(offset, lineEnd)
   }
 
-  /** Sets aside what stands between `start` and the first sound member after it, and returns where that begins. */
-  #setAside(start: number, problem: string): number {
-    const tail = this.#cleanTail(start, this.#reading.lineFeeds.next(start))
-    this.#reading.rejections.addNotJson(start, this.#body.lastIndexOf(COMMA, tail), problem)
-    return tail
+  /** Sets aside what stands between `start` and the next sound member, and returns where that begins. */
+  #setAside(start: number, next: number, problem: string): number {
+    this.#reading.rejections.addNotJson(start, this.#body.lastIndexOf(COMMA, next), problem)
+    return next
   }
 
-  #cleanTail(start: number, lineEnd: number): number {
-    return this.#reading.cleanTail(start, this.#isOneLine ? lineEnd : this.#reading.lastEnd, 'array')
+  #nextRecord(start: number, lineEnd: number): number {
+    return this.#reading.nextRecord(start, this.#isOneLine ? lineEnd : this.#reading.lastEnd, 'array')
   }
 
   /**

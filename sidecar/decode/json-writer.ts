@@ -167,6 +167,12 @@ export class JsonWriter {
     this.#length = this.#count === 0 ? 0 : (this.#ends[this.#count - 1] as number)
   }
 
+  /** Forgets all but the first `count` records. */
+  keepRecords(count: number): void {
+    this.#count = count
+    this.dropRecord()
+  }
+
   /** The records, as a view of the buffer; nothing may be written after. */
   block(): RecordBlock {
     return { bytes: this.#bytes.subarray(0, this.#length), ends: this.#ends.slice(0, this.#count) }

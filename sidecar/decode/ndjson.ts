@@ -82,9 +82,20 @@ function readOther(reading: BodyReading, start: number, lineEnd: number): number
     reading.accept(start, valueEnd)
     return lineEnd + 1
   }
+  const next = nextObject(reading, start, lineEnd)
+  reading.rejections.addNotJson(start, next > start ? next : end, problem)
+  return next > start ? next : lineEnd + 1
+}
+
+/** The next sound object of the line behind text; an offset before `start` when what follows is part of the text. */
+function nextObject(reading: BodyReading, start: number, lineEnd: number): number {
+  const { finder, records } = reading
+  const range = { from: start, last: lineEnd - 1, end: lineEnd }
+  if (reading.isInLine(start)) return finder.find('stream', range, [records.lastStart])
   const tail = reading.isInCutString ? reading.cleanTail(start, lineEnd, 'concatenated') : -1
-  reading.rejections.addNotJson(start, tail > start ? tail : end, problem)
-  return tail > start ? tail : lineEnd + 1
+  // One object behind text is part of a line of text, as programs log it; two are records with something before them.
+  const first = finder.find('text', range, [records.lastStart])
+  return first < 0 || (tail > start && tail < first) ? tail : first
 }
 
 function readObject(reading: BodyReading, start: number, lineEnd: number): number {
@@ -100,7 +111,7 @@ function readObject(reading: BodyReading, start: number, lineEnd: number): numbe
     reading.isInCutString = scanner.stoppedAtLineBreak
     return recover(reading, start, lineEnd, scanner.problem)
   }
-  if (end < lineEnd && !mayFollow(reading, end, lineEnd)) {
+  if (end < lineEnd && !mayFollow(reading, end, lineEnd) && !isFollowedByText(reading, start, end, lineEnd)) {
     return recover(reading, start, lineEnd, `something follows the object that ends at byte ${end}`)
   }
   const problem = reading.problemOf(start, end)
@@ -108,8 +119,8 @@ function readObject(reading: BodyReading, start: number, lineEnd: number): numbe
     reading.accept(start, end)
     return end
   }
-  const tail = reading.cleanTail(start, lineEnd, 'concatenated')
-  if (tail > start && tail < end) return recover(reading, start, lineEnd, problem)
+  const next = reading.nextRecord(start, lineEnd, 'concatenated')
+  if (next > start && next < end) return recover(reading, start, lineEnd, problem)
   reading.rejections.addNotJson(start, end, problem)
   return end
 }
@@ -117,16 +128,28 @@ function readObject(reading: BodyReading, start: number, lineEnd: number): numbe
 /** Sets aside what is damaged from `start` on: up to the next sound object of the line, or else to the end of the line. */
 function recover(reading: BodyReading, start: number, lineEnd: number, problem: string): number {
   const { body, rejections } = reading
-  const tail = reading.cleanTail(start, lineEnd, 'concatenated')
-  if (tail > start) {
-    rejections.addNotJson(start, tail, problem)
-    return tail
+  const next = reading.nextRecord(start, lineEnd, 'concatenated')
+  if (next > start) {
+    rejections.addNotJson(start, next, problem)
+    return next
   }
   // A brace alone on its line begins an object that is written over several lines.
   const isBraceAlone = skipWhitespace(body, start + 1, lineEnd) === lineEnd
   const end = isBraceAlone ? reading.endOfIndentedPiece(start) : lineEnd
   rejections.addNotJson(start, end, problem)
   return end
+}
+
+/**
+ * Whether what follows an object stands between records, and is no part of this one: it holds no closing bracket, and there is another record
+ * on the line, behind it or before this one.
+ */
+function isFollowedByText(reading: BodyReading, start: number, end: number, lineEnd: number): boolean {
+  const range = { from: end, last: lineEnd - 1, end: lineEnd }
+  const next = reading.finder.find('stream', range, [start])
+  if (next < 0 && !reading.isInLine(start)) return false
+  const between = reading.body.subarray(end, next < 0 ? lineEnd : next)
+  return !between.includes(CLOSE_BRACE) && !between.includes(CLOSE_BRACKET)
 }
 
 /** An object may be followed by another value, a separator or, in files put together, a byte order mark. Else it is more likely a fragment of a damaged record. */

@@ -3,6 +3,7 @@ import type { Decoded, RejectedRecord } from '../../core/ports.ts'
 import { JsonWriter, OutputFullError, outputLimitFor } from '../json-writer.ts'
 import { decodeLimits } from '../limits.ts'
 import { MsgpackCursor, UndelimitedError } from './cursor.ts'
+import { EventFinder } from './event-finder.ts'
 import { EventReader } from './event-reader.ts'
 import { MisfitError } from './transcode.ts'
 
@@ -21,7 +22,7 @@ export function looksLikeMsgpack(body: Buffer): boolean {
  * values are written. A record that is not a map is put under `log`. Group markers are no records.
  *
  * A value that is no event is rejected with DECODE_NOT_MSGPACK, and reading goes on after it. Where the values can no longer be told
- * apart, the rest is one rejected record; so is what is left when the JSON would get too large (`writerLimits`) or too many values
+ * apart, or a value reaches into the events after it, what stands before the next event is one rejected record; so is what is left when the JSON would get too large (`writerLimits`) or too many values
  * were rejected. Throws DECODE_EMPTY, and DECODE_UNREADABLE when there is no event at all.
  */
 export function decodeMsgpack(body: Buffer, dateKey: string): Decoded {
@@ -36,6 +37,7 @@ class MsgpackReading {
   readonly #cursor: MsgpackCursor
   readonly #writer: JsonWriter
   readonly #events: EventReader
+  readonly #finder: EventFinder
   readonly #rejected: RejectedRecord[] = []
   #hasEvent = false
   /** Where values that are neither list nor map, and were rejected one after the other, end. */
@@ -45,6 +47,7 @@ class MsgpackReading {
     this.#body = body
     this.#cursor = new MsgpackCursor(body)
     this.#writer = new JsonWriter(2 * body.length, outputLimitFor(body.length))
+    this.#finder = new EventFinder(body)
     this.#events = new EventReader(this.#cursor, this.#writer, dateKey)
   }
 
@@ -59,8 +62,14 @@ class MsgpackReading {
         `${count} values of this body are bad; from byte ${start} on it was not decoded.`,
       )
     }
+    const { recordsCount } = this.#writer
     try {
       this.#events.readEvent()
+      const next = this.#finder.eventWithin(start, this.#cursor.offset)
+      if (next !== undefined) {
+        this.#writer.keepRecords(recordsCount)
+        return this.#rejectUpTo(next, start)
+      }
       this.#hasEvent = true
       return true
     } catch (error) {
@@ -95,6 +104,8 @@ class MsgpackReading {
       if (!(undelimited instanceof UndelimitedError)) throw undelimited
       return this.#rejectUndelimited(undelimited, start)
     }
+    const next = this.#finder.eventWithin(start, this.#cursor.offset)
+    if (next !== undefined) return this.#rejectUpTo(next, start)
     if (this.#continuesScalars(start)) {
       const last = this.#rejected.pop() as RejectedRecord
       const lastStart = start - last.bytes.length
@@ -114,12 +125,24 @@ class MsgpackReading {
     return start === this.#scalarsEnd && !isContainer(this.#body[start] ?? 0)
   }
 
-  #rejectUndelimited(error: UndelimitedError, start: number): false {
+  /** False when there is no event after it. */
+  #rejectUndelimited(error: UndelimitedError, start: number): boolean {
+    const next = this.#finder.nextEvent(start)
     this.#reject(
       `From byte ${start} on, the body cannot be read as msgpack: ${error.message}.`,
-      this.#body.subarray(start),
+      this.#body.subarray(start, next),
     )
-    return false
+    this.#cursor.offset = next
+    return next < this.#body.length
+  }
+
+  #rejectUpTo(next: number, start: number): true {
+    this.#reject(
+      `The msgpack value at byte ${start} is damaged: the event at byte ${next} begins in the middle of it.`,
+      this.#body.subarray(start, next),
+    )
+    this.#cursor.offset = next
+    return true
   }
 
   /** Keeps what was not decoded so that it can be decoded by itself: with the start of the group that it belongs to. */

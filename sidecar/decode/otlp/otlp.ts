@@ -2,6 +2,7 @@ import { SidecarError } from '../../core/errors.ts'
 import { isOtlpJson } from '../../core/otlp-reply.ts'
 import type { Decoded } from '../../core/ports.ts'
 import { OPEN_BRACE, skipWhitespace } from '../bytes.ts'
+import { setDamagedAside } from './json-damage.ts'
 import { readJson } from './json.ts'
 import { readProtobuf } from './protobuf.ts'
 import { OtlpReading } from './reading.ts'
@@ -37,8 +38,22 @@ function likelyFormat(body: Buffer, contentType: string | undefined): Format {
   return body[skipWhitespace(body, 0, body.length)] === OPEN_BRACE ? 'json' : 'protobuf'
 }
 
-/** The records, or why there are none. */
+/** As `readAs`. Of JSON that is damaged, the reading that finds more records. */
 function read(body: Buffer, format: Format): Decoded | string {
+  const outcome = readAs(body, format)
+  if (format === 'protobuf' || (typeof outcome !== 'string' && outcome.rejected.length === 0)) return outcome
+  const mended = setDamagedAside(body)
+  const other = mended.rejected.length === 0 ? outcome : readAs(mended.body, format)
+  if (typeof other === 'string' || countOf(other) <= countOf(outcome)) return outcome
+  return { block: other.block, rejected: [...mended.rejected, ...other.rejected] }
+}
+
+function countOf(outcome: Decoded | string): number {
+  return typeof outcome === 'string' ? -1 : outcome.block.ends.length
+}
+
+/** The records, or why there are none. */
+function readAs(body: Buffer, format: Format): Decoded | string {
   const reading = new OtlpReading(body)
   try {
     if (format === 'json') readJson(reading)

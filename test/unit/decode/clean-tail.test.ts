@@ -4,7 +4,7 @@ import { findCleanTail } from '../../../sidecar/decode/clean-tail.ts'
 
 function tailOf(text: string, shape: 'array' | 'concatenated', start = 0) {
   const body = Buffer.from(text)
-  const offset = findCleanTail(body, start, body.length, shape)
+  const { start: offset } = findCleanTail(body, start, body.length, shape)
   return offset < 0 ? undefined : text.slice(offset)
 }
 

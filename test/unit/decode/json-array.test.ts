@@ -48,6 +48,66 @@ describe('decode of an array', () => {
     })
   }
 
+  const pair = (piece: string) => [
+    `{"id":1}`,
+    `{"id":"bad",${piece}`,
+    `{"id":2,"x":[{"y":1}]}`,
+    `{"id":3}`,
+    `{"id":"bad",${piece}`,
+    `{"id":4}`,
+  ]
+  const twice: [string, string][] = [
+    ['lost quotes', '"x":"y}'],
+    ['lost opening quotes', '"x":y"}'],
+    ['backslashes before closing quotes', '"x":"C:\\"}'],
+    ['quotes in strings', '"x":"a "b c"}'],
+    ['missing braces', '"x":{"y":1}'],
+    ['missing inner brackets', '"x":[1,2}'],
+    ['brackets that do not match', '"x":[1}}'],
+    ['braces too many', '"x":1}}'],
+    ['brackets too many', '"x":1]}'],
+    ['records cut in a key', '"x'],
+    ['records cut in a string', '"x":"y'],
+    ['records cut in a number', '"x":1'],
+    ['records cut in nested objects', '"x":{"y":{"z":"'],
+    ['records cut between nested objects', '"x":[{"y":1},{"z":2}'],
+    ['records cut after a comma', '"x":1,'],
+  ]
+  for (const [name, piece] of twice) {
+    it(`keeps what stands between two records with ${name}`, () => {
+      const records = pair(piece)
+      for (const body of [
+        `[${records.join(',')}]`,
+        `[\n${records.join(',\n')}\n]\n`,
+        `[ ${records.join(' , ')} ]`,
+      ]) {
+        const decoded = decodeText(body)
+        assert.deepEqual(
+          decoded.records,
+          records.filter((text) => !text.includes('bad')),
+          body,
+        )
+      }
+    })
+  }
+
+  it('takes nothing that is nested in a damaged record for a record, between two of them either', () => {
+    const kids = '"kids":[{"id":1},{"id":2},{"id":3},{"id":4}]'
+    for (const damaged of [
+      `{"id":"a",${kids},"x":"y}`,
+      `{"id":"a","x":nan,${kids}}`,
+      `{"id":"a",${kids}}}`,
+      `{"x":"y,"z":[{"n":1},{"n":2},{"n":3}]}`,
+    ]) {
+      const decoded = decodeText(`[${a},${damaged},{"id":5},${damaged},{"id":6}]`)
+      assert.deepEqual(
+        decoded.records.filter((text) => text !== '{"id":5}'),
+        [a, '{"id":6}'],
+        damaged,
+      )
+    }
+  })
+
   it('keeps what stands before a cut', () => {
     for (const cut of ['{"x":1', '{"x":"y', '{"x":[1,', '{', '"x']) {
       const decoded = decodeText(`[${a},${b},${cut}`)

@@ -96,6 +96,47 @@ describe('decode of lines', () => {
     })
   }
 
+  const [one, two, three, four] = ['{"id":1}', '{"id":2,"x":"}{"}', '{"id":3,"y":[{"z":1}]}', '{"id":4}']
+  const between: [string, string][] = [
+    ['text', 'hello'],
+    ['text with a quote', 'it"s'],
+    ['a number', '42'],
+    ['null', 'null'],
+    ['a byte that is not UTF-8', '\u00ff'],
+    ['a line of an other kind', '<a b="c">'],
+    ['text in braces', '{INFO}'],
+    ['a brace too many', '{"id":"x"}}'],
+    ['a record cut in a string', '{"id":"x","y":"z'],
+    ['a record cut in a number', '{"id":"x","y":1'],
+    ['a record cut after a comma', '{"id":"x",'],
+    ['a record cut in a nested object', '{"id":"x","y":{"z":1'],
+    ['a lost quote', '{"id":"x","y":"z}'],
+    ['a brace alone', '{'],
+  ]
+  for (const [name, piece] of between) {
+    it(`sets aside ${name} between records on one line, as often as it comes`, () => {
+      for (const space of ['', ' ']) {
+        for (const list of [
+          [one, piece, two, three, four],
+          [one, two, piece, three, four],
+          [one, two, piece, three, piece, four],
+          [one, piece, two, three, piece, four],
+          [one, two, three, four, piece],
+        ]) {
+          const decoded = decodeText(list.join(space))
+          assert.deepEqual(decoded.records, [one, two, three, four], list.join(space))
+        }
+      }
+    })
+  }
+
+  it('sets aside text before records on one line, but takes no object out of a line of text', () => {
+    assert.deepEqual(decodeText(`hello${one}${two}`).records, [one, two])
+    const decoded = decodeText(`${a}\nGET ${a} done\nbody=${a}\n${b}`)
+    assert.deepEqual(decoded.records, [a, b])
+    assert.deepEqual(decoded.rejected, [`GET ${a} done`, `body=${a}`])
+  })
+
   it('tells JSON that is no object from what is no JSON', () => {
     const decoded = decodeText(`${a}\n42\n"x"\nnull\n[1,[${a}]]\ntru\n`)
     assert.deepEqual(decoded.records, [a])

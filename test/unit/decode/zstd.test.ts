@@ -59,7 +59,7 @@ describe('unzstdBody', () => {
     const body = Buffer.concat([frame(a), frame(b), frame(b)])
     assert.equal((await unzstdBody(body, a.length + 2 * b.length)).length, a.length + 2 * b.length)
     for (const maxBytes of [1, a.length - 1, a.length, a.length + b.length, a.length + 2 * b.length - 1]) {
-      const message = `The body is larger than ${maxBytes / 1e6} MB when it is decompressed.`
+      const message = `The body is over server.max_body_mb (${maxBytes} bytes) when it is decompressed. It is kept as a dead letter.`
       await assert.rejects(unzstdBody(body, maxBytes), { code: 'HTTP_BODY_TOO_LARGE', message })
     }
   })

@@ -82,8 +82,8 @@ describe('decodeMsgpack rejects a value that is no event and keeps its neighbour
 describe('decodeMsgpack keeps the events before what cannot be told apart:', () => {
   const tails: Record<string, Buffer> = {
     'an event that is cut off': good(2).subarray(0, -1),
-    'a byte that msgpack never uses': Buffer.concat([hex('c1'), good(2)]),
-    'one inside an event': Buffer.concat([hex('920081a161c1'), good(2)]),
+    'a byte that msgpack never uses': hex('c1'),
+    'one inside an event': hex('920081a161c1'),
     'a map of four billion pairs': hex('9200dfffffffff'),
     'an array of four billion': hex('ddffffffff'),
     'a string of four gigabytes': hex('920081a161dbffffffff61'),
@@ -104,6 +104,51 @@ describe('decodeMsgpack keeps the events before what cannot be told apart:', () 
       )
     })
   }
+})
+
+describe('decodeMsgpack finds the events of Fluent Bit after a damaged one', () => {
+  const log = { log: 'x'.repeat(40), list: [1, { b: null }], count: 12_345_678_901 }
+  const event = (id: number) => fluentEvent({ id, ...log }, {}, new EventTime(1_700_000_000, id))
+  const damaged = event(9)
+  const damages: Record<string, (at: number) => Buffer> = {
+    'that is cut': (at) => damaged.subarray(0, at),
+    'that lost its start': (at) => damaged.subarray(at),
+    'that lost a byte': (at) => Buffer.concat([damaged.subarray(0, at), damaged.subarray(at + 1)]),
+    'with a byte that msgpack never uses': (at) => withByte(at, 0xc1),
+    'with a length that is far too large': (at) => withByte(at, 0xdb),
+    'with an array where none was': (at) => withByte(at, 0x92),
+  }
+  const withByte = (at: number, byte: number) =>
+    Buffer.concat([damaged.subarray(0, at), Buffer.from([byte]), damaged.subarray(at + 1)])
+  for (const [name, damage] of Object.entries(damages)) {
+    it(`${name}, wherever it is`, () => {
+      for (let at = 1; at < damaged.length; at += 1) {
+        const { ids } = decodeParts(event(1), damage(at), event(2), event(3), damage(at), event(4))
+        assert.deepEqual(
+          ids.filter((id) => id !== 9 && id !== undefined),
+          [1, 2, 3, 4],
+          `at byte ${at}`,
+        )
+      }
+    })
+  }
+
+  it('but leaves alone those in binary data', () => {
+    const binary = fluentEvent({ id: 2, data: Buffer.concat([event(5), event(6)]) }, {}, new EventTime(1))
+    const { ids, rejected } = decodeParts(event(1), binary, event(3), binary)
+    assert.deepEqual(ids, [1, 2, 3, 2])
+    assert.deepEqual(rejected, [])
+  })
+
+  it('without looking at each byte again for each of them', () => {
+    const startMs = performance.now()
+    const strings = Buffer.alloc(400_000, hex('9292d70000000000000000008081a161daf000'))
+    decodeParts(event(1), strings, event(2))
+    const heads = Buffer.alloc(400_000, hex('9292d700000000000000000080df00001000'))
+    decodeParts(event(1), heads, event(2))
+    decodeParts(event(1), Buffer.alloc(400_000, hex('9292d7000000000000000000')), event(2))
+    assert.ok(performance.now() - startMs < 5_000)
+  })
 })
 
 describe('decodeMsgpack', () => {

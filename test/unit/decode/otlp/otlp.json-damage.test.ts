@@ -43,6 +43,44 @@ describe('decodeOtlp, in JSON,', () => {
     })
   }
 
+  const broken: Record<string, string> = {
+    'has a brace too many': '{"body":{"stringValue":"secret"}}}',
+    'has a brace too many in the middle': '{"body":{"stringValue":"secret"}},"severityNumber":9}',
+    'lost its last brace': '{"body":{"stringValue":"secret"}',
+    'lost a quote': '{"body":{"stringValue":"secret}}',
+    'lost the quote before a value': '{"body":{"stringValue":secret"}}',
+    'has a quote in a string': '{"body":{"stringValue":"a "secret" b"}}',
+    'is cut in a key': '{"body":{"sec',
+    'is cut in a string': '{"body":{"stringValue":"sec',
+    'is cut after a comma': '{"body":{"stringValue":"secret"},',
+    'is half a record': 'secret"}}',
+    'is a brace alone': '{',
+  }
+  for (const [name, text] of Object.entries(broken)) {
+    it(`keeps the neighbours of a record that ${name}, in its list and in others`, () => {
+      const list = (...texts: string[]) => `{"logRecords":[${texts.join(',')}]}`
+      for (const [lists, expected] of [
+        [[list(good('1'), text, good('2'), good('3'))], ['1', '2', '3']],
+        [[list(good('1'), text, good('2'), text, good('3'))], ['1', '2', '3']],
+        [
+          [list(good('1')), list(good('2'), text), list(text, good('3'), good('4'))],
+          ['1', '2', '3', '4'],
+        ],
+      ] as const) {
+        const { bodies, rejected, reasons } = fromJson(
+          `{"resourceLogs":[{"scopeLogs":[${lists.join(',')}]}]}`,
+        )
+        assert.deepEqual(
+          bodies.filter((body) => /^[0-9]$/.test(body)),
+          expected,
+          lists.join(','),
+        )
+        assert.ok(String(rejected).includes('sec') || bodies.includes('secret') || text === '{')
+        assert.doesNotMatch(reasons.join(), /secret/)
+      }
+    })
+  }
+
   it('takes names as they are in the .proto files, names of severities, ids in any case, and integers as numbers', () => {
     const { rows } = fromJson(
       '{"resource_logs":[{"resource":{"attributes":[{"key":"n","value":{"int_value":9007199254740993}}]},"scope_logs":[{"log_records":[' +
