@@ -157,8 +157,9 @@ export const serverSection = z.strictObject({
     .default(true)
     .register(optionDocs, {
       text:
-        'Take a request for a retry, and store it once, if it equals one still in work whose connection was closed. Shippers do so when an answer is late: they close the connection and send the same bytes again. ' +
-        'Equal requests that are all waited for are stored each.',
+        'Take a request for a retry, and store it once, if it equals one still in work: shippers send the same bytes again when an answer is late. ' +
+        'From Fluent Bit and Vector only if the connection of the first was closed, as they do; equal requests of theirs that are all waited for are stored each. ' +
+        'With `journal.dedup` that decides instead.',
       example: false,
     }),
   shutdown_grace_ms: wholeNumber(0, 3_600_000).default(20_000).register(optionDocs, {

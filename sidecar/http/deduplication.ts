@@ -9,6 +9,7 @@ import { Seldom } from '../observability/seldom.ts'
 import type { IntakeResult } from './body-intake.ts'
 import { ConnectionMarks, type ForgetWhenRead } from './connection-marks.ts'
 import { Holders } from './holders.ts'
+import { closesBeforeRetry } from './known-shipper.ts'
 import { addressOf, requestKey, variantOf, type Sender } from './request-key.ts'
 
 export type DeduplicationOptions = {
@@ -69,9 +70,9 @@ export class Deduplication {
   /**
    * What a request is, and from now on its answer stands for that. Undefined for one that is never taken for a repetition.
    *
-   * A retry comes after its sender gave up on the answer, and with that on the connection. So an equal request whose answer may still be
-   * read on an open connection is another one: it gets a key of its own, a variant of the first. Where a proxy may be between, connections
-   * say nothing, and equal is equal.
+   * Of shippers that close the connection when they give up on an answer, an equal request is another one as long as the answer to the first may
+   * still be read on an open connection: it gets a key of its own, a variant of the first. Of other senders, and where a proxy may be
+   * between, equal is equal.
    */
   claim(request: IncomingMessage, head: RequestHead, body: Buffer): Claim | undefined {
     const sender = this.#senderOf(request)
@@ -79,11 +80,12 @@ export class Deduplication {
     const { socket } = request
     const arrival = this.#marks.arrivalOf(request)
     const isDirect = arrival.connection !== ''
+    const saysMore = isDirect && closesBeforeRetry(request)
     const equalKey = requestKey(request, sender, head, body)
     for (let variant = 0; ; variant += 1) {
       const key = variantOf(equalKey, variant)
       const inWork = this.#holders.inWork(key)
-      const isAnother = isDirect ? this.#holders.isHeld(key) : inWork?.socket === socket
+      const isAnother = saysMore ? this.#holders.isHeld(key) : inWork?.socket === socket
       if (isAnother && sender.kind === 'address') continue
       this.#marks.identify(request, key)
       if (inWork?.result !== undefined) {

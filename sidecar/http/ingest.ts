@@ -9,6 +9,7 @@ import { readBody } from './body.ts'
 import type { BodyIntake, IntakeResult } from './body-intake.ts'
 import { Budget, type Lease } from './budget.ts'
 import type { Deduplication } from './deduplication.ts'
+import { closesBeforeRetry } from './known-shipper.ts'
 import { addressOf, requestKey } from './request-key.ts'
 import { RequestsInWork } from './requests-in-work.ts'
 
@@ -17,7 +18,7 @@ export type IngestOptions = {
   readonly maxBodyBytes: number
   readonly maxInFlightBytes: number
   readonly maxInFlightRequests: number
-  /** Whether a request that equals one in work, whose connection was closed, is taken for its retry. */
+  /** Whether a request that equals one in work may be taken for its retry; see RequestsInWork. */
   readonly joinIdenticalRequests: boolean
   /** Undefined when requests are not remembered beyond their answer. */
   readonly dedup: Pick<Deduplication, 'arrived' | 'claim'> | undefined
@@ -97,11 +98,10 @@ export class Ingest {
     room: Lease,
   ): Promise<IntakeResult> {
     if (!this.#options.joinIdenticalRequests) return this.#takeBody(head, body, room)
-    const { socket } = request
     const key = joinKey(request, head, body)
-    const result = this.#inWork.join(key, socket)
+    const result = this.#inWork.join(key, request, closesBeforeRetry(request))
     if (result !== undefined) return this.#joined(result, room)
-    return this.#inWork.add(key, socket, this.#takeBody(head, body, room))
+    return this.#inWork.add(key, request, this.#takeBody(head, body, room))
   }
 
   #joined(result: Promise<IntakeResult>, room: Lease): Promise<IntakeResult> {

@@ -7,7 +7,7 @@ import { MemoryLedger } from '../../sidecar/ledger/memory-ledger.ts'
 import { createLog } from '../../sidecar/observability/log.ts'
 import { createMetrics } from '../../sidecar/observability/metrics.ts'
 import type { RequestMark } from '../../sidecar/core/request-slice.ts'
-import { systemClock as clock } from '../../sidecar/platform/clock.ts'
+import { systemClock } from '../../sidecar/platform/clock.ts'
 import { systemFileSystem as fileSystem } from '../../sidecar/platform/file-system.ts'
 import { systemRandom as random } from '../../sidecar/platform/random.ts'
 import { onCleanup } from './cleanup.ts'
@@ -25,6 +25,15 @@ export async function startDedupListener(t: TestContext, options: DedupListenerO
     isDedupOn = true,
     joinIdenticalRequests = true,
   } = options
+  let skippedMs = 0
+  const clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + skippedMs,
+    /** Time passes, without any timer. */
+    advance: (ms: number) => {
+      skippedMs += ms
+    },
+  }
   const metrics = createMetrics()
   const logLines: string[] = []
   const log = await createLog(
@@ -83,5 +92,5 @@ export async function startDedupListener(t: TestContext, options: DedupListenerO
     const { values } = await metrics.httpRepeatedRequests.get()
     return values[0]?.value ?? assert.fail()
   }
-  return { port, state, ledger, logLines, repeatedCount, metrics }
+  return { port, state, ledger, logLines, repeatedCount, metrics, clock }
 }

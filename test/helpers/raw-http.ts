@@ -57,6 +57,13 @@ export class RawConnection {
     await waitFor('the end of the connection', () => this.isClosed)
   }
 
+  /** Ends the connection in order, and lets a server in this process hear of it. */
+  async end(): Promise<void> {
+    this.socket.end()
+    await this.closed()
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => void setImmediate(resolve))
+  }
+
   #next(toHead: boolean): RawAnswer | undefined {
     const bytes = this.received
     const headEnd = bytes.indexOf('\r\n\r\n')

@@ -39,20 +39,23 @@ routes:
     assert.deepEqual(kusto.records(), ['{"kept":1}'])
   })
 
-  it('stores equal requests that come at the same time each for itself, and a retry of one that was given up once', async (t) => {
+  it('stores equal requests of a shipper that come at the same time each for itself, and a retry of one that was given up once', async (t) => {
     const { kusto, sidecar } = await create(
       t,
       'journal: { enabled: false }\nwrite: { batch_interval_ms: 2000 }',
     )
     const joined = async () => (await sidecar.metrics.httpJoinedRequests.get()).values[0]?.value
     const inWork = async () => (await sidecar.metrics.httpInFlightRequests.get()).values[0]?.value
-    const equals = ['{"heartbeat":1}', '{"heartbeat":1}'].map((body) => post(sidecar.url, body))
+    const headers = { 'User-Agent': 'Fluent-Bit' }
+    const equals = ['{"heartbeat":1}', '{"heartbeat":1}'].map((body) => post(sidecar.url, body, headers))
     const socket = connect(sidecar.address.port, '127.0.0.1')
-    socket.write('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{"once":1}')
+    socket.write(
+      'POST / HTTP/1.1\r\nHost: h\r\nUser-Agent: Fluent-Bit\r\nContent-Length: 10\r\n\r\n{"once":1}',
+    )
     await waitFor('all of them', async () => (await inWork()) === 3)
     socket.end()
     await once(socket, 'close')
-    const retry = post(sidecar.url, '{"once":1}')
+    const retry = post(sidecar.url, '{"once":1}', headers)
     await waitFor('the joining', joined)
     assert.deepEqual(
       (await Promise.all([...equals, retry])).map(({ status }) => status),

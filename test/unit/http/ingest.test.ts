@@ -39,10 +39,15 @@ function create({ maxInFlightRequests = 100, joinIdenticalRequests = true }: Opt
     const {
       socket = { remoteAddress: `10.0.0.1`, destroyed: false, id: ++connections },
       headers = {},
+      userAgent = 'Fluent-Bit',
       head = {},
       method = 'POST',
     } = options
-    const request = Object.assign(Readable.from([Buffer.from(body)]), { headers, socket, method })
+    const request = Object.assign(Readable.from([Buffer.from(body)]), {
+      headers: { 'user-agent': userAgent, ...headers },
+      socket,
+      method,
+    })
     return ingest.take(request as unknown as IncomingMessage, { path: '/path', ...head })
   }
   const gauge = async (name: 'httpInFlightBytes' | 'httpInFlightRequests' | 'httpJoinedRequests') =>
@@ -53,6 +58,7 @@ function create({ maxInFlightRequests = 100, joinIdenticalRequests = true }: Opt
 type Sending = {
   readonly socket?: object
   readonly headers?: Record<string, string>
+  readonly userAgent?: string
   readonly head?: Partial<RequestHead>
   readonly method?: string
 }
@@ -124,14 +130,30 @@ describe('Ingest', () => {
     assert.deepEqual(state.taken, ['same', 'same'], 'afterwards it is a new request')
   })
 
-  it('takes equal requests for what they are while each is waited for: records of their own', async () => {
+  it('takes equal requests of Fluent Bit and Vector for what they are while each is waited for: records of their own', async () => {
+    for (const userAgent of ['Fluent-Bit', 'Vector/0.58.0 (x86_64-unknown-linux-gnu)']) {
+      const { state, take, gauge } = create()
+      const held = hold(state)
+      const answers = [1, 2, 3].map(() => take('same', { userAgent }))
+      await waitFor('all of them', () => state.taken.length === 3)
+      assert.equal(await gauge('httpJoinedRequests'), 0)
+      held.resolve(result)
+      await Promise.all(answers)
+    }
+  })
+
+  it('joins equal requests of other senders also while the first is waited for, but for those on one connection', async () => {
     const { state, take, gauge } = create()
     const held = hold(state)
-    const answers = [take('same'), take('same'), take('same')]
-    await waitFor('all of them', () => state.taken.length === 3)
-    assert.equal(await gauge('httpJoinedRequests'), 0)
+    const socket = connection()
+    const userAgent = 'curl/8.1'
+    const answers = [take('same', { userAgent, socket }), take('same', { userAgent, socket })]
+    await waitFor('both of one connection', () => state.taken.length === 2)
+    answers.push(take('same', { userAgent }), take('same', { userAgent }))
+    await waitFor('the joining', async () => (await gauge('httpJoinedRequests')) === 2)
+    assert.equal(state.taken.length, 2)
     held.resolve(result)
-    await Promise.all(answers)
+    assert.deepEqual(await Promise.all(answers), [result, result, result, result])
   })
 
   it('lets only one request be the retry of one that was given up', async () => {
