@@ -40,6 +40,8 @@ export interface File {
   sync(): Promise<void>
   truncate(length: number): Promise<void>
   size(): Promise<number>
+  /** Tells this file from a copy of it. Writes, renames and restarts leave it as it is. */
+  identity(): Promise<string>
   close(): Promise<void>
 }
 
