@@ -58,6 +58,8 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>
   /** Takes the directory for this process; rejects with JOURNAL_LOCKED when another living process has it. */
   lock(directory: string): Promise<DirectoryLock>
+  /** Whether a living process has the directory. */
+  isLocked(directory: string): Promise<boolean>
 }
 
 export interface DirectoryLock {

@@ -1,5 +1,6 @@
-/** What the two ends of a file say of it, without reading what is in between. */
-import type { File, Sending } from '../core/ports.ts'
+/** Opens a file, and reads what its two ends say of it without reading what is in between. */
+import type { File, FileSystem, Sending } from '../core/ports.ts'
+import { systemCodeOf } from '../core/errors.ts'
 import {
   decodeFileHeader,
   decodeSeal,
@@ -34,7 +35,21 @@ export async function readSeal(file: File, framesAt: number, fileBytes: number):
 
 /** The last sending that was noted, of a batch whose frames start at `framesAt` behind the slots. */
 export async function readSending(file: File, framesAt: number): Promise<Sending | undefined> {
+  return decodeSendings(await readSlots(file, framesAt))
+}
+
+export async function readSlots(file: File, framesAt: number): Promise<Buffer> {
   const slots = Buffer.alloc(sendingSlotsBytes)
   await file.read(slots, framesAt - sendingSlotsBytes)
-  return decodeSendings(slots)
+  return slots
+}
+
+/** Undefined only when there is no such file: one that cannot be opened for now is not gone. */
+export async function openIfThere(fileSystem: FileSystem, path: string): Promise<File | undefined> {
+  try {
+    return await fileSystem.open(path, 'read')
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }

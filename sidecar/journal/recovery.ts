@@ -2,7 +2,7 @@
 import type { File, FileSystem, Sending } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
 import { crc32Of } from '../core/gzip-member.ts'
-import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
+import { SidecarError, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { RequestSlice } from '../core/request-slice.ts'
 import type { Settlement } from '../core/settlement.ts'
@@ -12,7 +12,7 @@ import type { Metrics } from '../observability/metrics.ts'
 import { corruptSuffix, isBatchFile, openSuffix, sealedSuffix } from './file-names.ts'
 import type { FileHeader, Seal } from './format.ts'
 import type { DiskOpenBatch } from './open-batch.ts'
-import { readHeader, readSeal, readSending } from './file-ends.ts'
+import { openIfThere, readHeader, readSeal, readSending } from './file-ends.ts'
 import { framesFrom, scanFrames, type FramePlace, type ScanResult } from './scan.ts'
 import type { BatchPlace, DiskBatch } from './sealed-batch.ts'
 import { sendingSlotsBytes } from './sending-slots.ts'
@@ -158,7 +158,8 @@ async function examine(file: File, isSealed: boolean): Promise<Examined> {
   return { kind: 'torn', header, framesAt, scan }
 }
 
-async function isBareHeader(file: File, fileBytes: number): Promise<boolean> {
+/** Whether a file without a readable header can only be one whose making was cut short. */
+export async function isBareHeader(file: File, fileBytes: number): Promise<boolean> {
   if (fileBytes < bareHeaderMaxBytes) return true
   if (fileBytes > bareHeaderMaxBytes + sendingSlotsBytes) return false
   const rest = Buffer.alloc(fileBytes - bareHeaderMaxBytes)
@@ -203,16 +204,6 @@ export async function repairFile(
     `A journal file was damaged on the disk. ${recordCount} records in it were whole and will be delivered; the file is kept.`,
   )
   return batch
-}
-
-/** Undefined only when there is no such file: one that cannot be opened for now is not lost. */
-async function openIfThere(fileSystem: FileSystem, path: string): Promise<File | undefined> {
-  try {
-    return await fileSystem.open(path, 'read')
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /** Undefined when the file has no readable header or no whole frame. Leaves no half-made batch behind when it fails. */

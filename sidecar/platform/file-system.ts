@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { File, FileSystem } from '../core/ports.ts'
-import { lockDirectory } from './directory-lock.ts'
+import { isDirectoryLocked, lockDirectory } from './directory-lock.ts'
 
 const openFlags = { create: 'wx+', read: 'r', update: 'r+' } as const
 
@@ -28,6 +28,7 @@ export const systemFileSystem: FileSystem = {
     }
   },
   lock: lockDirectory,
+  isLocked: isDirectoryLocked,
 }
 
 class DiskFile implements File {

@@ -193,6 +193,10 @@ export class MemoryFileSystem implements FileSystem {
     return { release: async () => void this.#locks.delete(resolved) }
   }
 
+  async isLocked(directory: string): Promise<boolean> {
+    return this.#locks.has(path.resolve(directory))
+  }
+
   /** Runs the hook and the planned faults. Also used by the handles of this file system. */
   async before(operation: Operation, filePath: string): Promise<void> {
     await this.beforeOperation?.(operation, filePath)
