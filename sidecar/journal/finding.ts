@@ -75,7 +75,7 @@ export function tornTail(bytesCount: number, isExactlyOnce: boolean, isRunning: 
 export function noSeal(): Finding {
   return note(
     'no-seal',
-    'The file has no seal, as when there was no room on the disk for it. Its frames are read at each start instead, and whole frames missing at its end could not be noticed.',
+    'The file has no seal: its process died before it wrote one, or the disk was full. So its frames are read at each start, and it could not be noticed if whole frames were missing at its end.',
   )
 }
 

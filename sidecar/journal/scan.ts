@@ -58,7 +58,7 @@ export async function scanFrames(file: File, framesAt: number, fileBytes: number
 }
 
 /** Whether a seal is all there is from `position` on. */
-export async function isSealed(file: File, position: number, fileBytes: number): Promise<boolean> {
+async function isSealed(file: File, position: number, fileBytes: number): Promise<boolean> {
   const rest = Buffer.alloc(Math.min(sealBytes, fileBytes - position))
   await file.read(rest, fileBytes - rest.length)
   return decodeSeal(rest)?.bytesCount === fileBytes - position

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { settledWhenQueued } from '../../../sidecar/core/settlement.ts'
+import { decodeSeal, encodeSeal } from '../../../sidecar/journal/format.ts'
 import { MemoryFileSystem } from '../../fakes/memory-file-system.ts'
 import { aDestination } from '../../helpers/batches.ts'
 import { directory, startStore } from '../../helpers/journal.ts'
@@ -62,6 +63,7 @@ describe('journal verify', () => {
         if (frame >= 0 && frame < 3) {
           assert.match(output, new RegExp(`is damaged from byte ${ends[frame]} on \\(in frame ${frame}`))
           assert.match(output, new RegExp(`${2 * frame} records in ${frame} frames? before that are whole`))
+          assert.match(output, /: 4 records in 2 frames are whole\. 1 file damaged/)
           if (frame < 2)
             assert.match(output, new RegExp(`${2 * (2 - frame)} records in ${2 - frame} frames? behind it`))
           assert.match(output, /delivers them as a new batch and keeps the file as \.corrupt/)
@@ -87,6 +89,17 @@ describe('journal verify', () => {
       assert.equal(exitCode, isFrameEnd ? 0 : 1, output)
       if (isFrameEnd) assert.match(output, /note {2}The file has no seal/)
       else if (length > (sealed.ends[0] ?? 0)) assert.match(output, /ends too early/)
+    }
+  })
+
+  it('finds a seal that says something else than the frames', async () => {
+    const { disk, path, bytes } = await oneBatch('sealed')
+    const found = decodeSeal(bytes)
+    assert(found !== undefined)
+    for (const counts of [{ recordCount: 5 }, { rawCrc32: 1 }, { requestsBytes: 0 }]) {
+      const seal = encodeSeal({ ...found.seal, ...counts })
+      disk.place(path, Buffer.concat([bytes.subarray(0, -seal.length), seal]))
+      assert.deepEqual(await kindsOf(disk), ['corruption'])
     }
   })
 

@@ -55,7 +55,7 @@ export async function somewhere(): Promise<Somewhere> {
   await (await fill(started, 'Other', { ...settledWhenQueued, isPolled: true })).sync()
   await sealed.recordSending({
     number: 3,
-    blob: { url: 'https://a.blob.core.windows.net/container/blob.3.json.gz' },
+    blob: { url: 'https://a.blob.core.windows.net/container/blob.3.json.gz?sig=SECRET' },
     startedAtMs: Date.UTC(2026, 0, 2),
   })
   return { disk, started, sealed }

@@ -7,6 +7,7 @@ import { systemFileSystem } from '../../../sidecar/platform/file-system.ts'
 import { MemoryFileSystem } from '../../fakes/memory-file-system.ts'
 import { SeededRandom } from '../../fakes/seeded-random.ts'
 import { aDestination, aFrame } from '../../helpers/batches.ts'
+import { onCleanup } from '../../helpers/cleanup.ts'
 import { directory, recoverFrom, startStore } from '../../helpers/journal.ts'
 import { exactlyOnce } from '../../helpers/requests.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
@@ -120,7 +121,9 @@ describe('a journal directory that is no copy', () => {
     const home = await temporaryDirectory(t)
     const start = (at: string) => startStore(systemFileSystem, { directory: at })
     const first = await start(`${home}/a`)
-    await (await first.store.open(aDestination(), exactlyOnce)).append(aFrame(['{"n":1}']))
+    const open = await first.store.open(aDestination(), exactlyOnce)
+    onCleanup(t, () => open.discard())
+    await open.append(aFrame(['{"n":1}']))
     await first.store.close()
 
     await rename(`${home}/a`, `${home}/b`)
@@ -135,7 +138,9 @@ describe('a journal directory that is no copy', () => {
   it('is told from a copy on a new volume whose inode has the same number', async (t) => {
     const home = await temporaryDirectory(t)
     const { store } = await startStore(systemFileSystem, { directory: home })
-    await (await store.open(aDestination(), exactlyOnce)).append(aFrame(['{"n":1}']))
+    const open = await store.open(aDestination(), exactlyOnce)
+    onCleanup(t, () => open.discard())
+    await open.append(aFrame(['{"n":1}']))
     await store.close()
     const text = await readFile(`${home}/writer.json`, 'utf8')
     const { birthtimeNs, ctimeNs } = await stat(`${home}/writer.json`, { bigint: true })
