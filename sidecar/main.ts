@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** The process: arguments, configuration, signals, exit code. Exit codes are in `config/arguments.ts`. */
 import { readFile } from 'node:fs/promises'
+import type { CommandContext } from './commands/context.ts'
 import { runDeadLetter } from './commands/dead-letter.ts'
-import { type DeadLetterCommand, parseArguments } from './config/arguments.ts'
+import { runJournal } from './commands/journal.ts'
+import { parseArguments } from './config/arguments.ts'
 import { readConfigFile } from './config/config-file.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
@@ -39,7 +41,11 @@ async function main(words: readonly string[]): Promise<void> {
     case 'dead-letter list':
     case 'dead-letter show':
     case 'dead-letter replay':
-      process.exitCode = await tend(command)
+      process.exitCode = await runDeadLetter(command, commandContext())
+      return
+    case 'journal inspect':
+    case 'journal verify':
+      process.exitCode = await runJournal(command, commandContext())
   }
 }
 
@@ -86,13 +92,13 @@ async function run(configFile: string | undefined): Promise<void> {
   process.exit(0)
 }
 
-/** A command that works on dead letters; resolves with its exit code. */
-async function tend(command: DeadLetterCommand): Promise<number> {
+/** For a command that works on dead letters or the journal. */
+function commandContext(): CommandContext {
   // Whoever reads the output may have seen enough, as `head` does.
   process.stdout.on('error', () => process.exit(exitCodes.other))
   const write = (text: string) =>
     new Promise<void>((resolve) => void process.stdout.write(text, () => resolve()))
-  return runDeadLetter(command, { fileSystem, clock, env: process.env, write })
+  return { fileSystem, clock, env: process.env, write }
 }
 
 /** Resolves at the first signal, also one that came during the start. A second one ends the process at once, which loses nothing

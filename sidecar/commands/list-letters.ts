@@ -2,6 +2,7 @@ import type { ListCommand } from '../config/arguments.ts'
 import { type LetterLine, recordBytesCount } from '../dead-letter/letter-line.ts'
 import { type Reading, newReading, readLetters } from '../dead-letter/read-letters.ts'
 import { type CommandContext, counted, directoryOf, filterOf } from './context.ts'
+import { aligned } from './table.ts'
 import { oneLine, safeJson, shortLine } from './terminal-text.ts'
 
 /** The letters of one destination and code. */
@@ -79,16 +80,7 @@ function table(directory: string, groups: readonly Group[], reading: Reading): s
     ]),
     [String(count), String(bytes), '', '', 'total', '', ''],
   ]
-  const widths = rows.reduce<number[]>(
-    (most, row) => row.map((cell, index) => Math.max(cell.length, most[index] ?? 0)),
-    [],
-  )
-  const lines = rows.map((row) =>
-    row
-      .map((cell, index) => (index < 2 ? cell.padStart(widths[index] ?? 0) : cell.padEnd(widths[index] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  )
+  const lines = aligned(rows, (column) => column < 2)
   const selected =
     reading.lettersCount === count ? '' : `; ${count} of ${counted(reading.lettersCount, 'letter')} selected`
   const place = `${counted(reading.filesCount, 'file')} with ${counted(reading.bytesCount, 'byte')} in ${oneLine(directory)}${selected}`

@@ -6,6 +6,7 @@ import {
   type OptionName,
   commandOptions,
   deadLetterCommands,
+  journalCommands,
   optionTypes,
   parseTableName,
   valueProblem,
@@ -21,6 +22,7 @@ export type Command =
   | { readonly name: 'help'; readonly text: string }
   | { readonly name: 'version' }
   | DeadLetterCommand
+  | JournalCommand
 
 export type DeadLetterCommand = ListCommand | ShowCommand | ReplayCommand
 
@@ -52,6 +54,12 @@ export type ReplayCommand = LetterSource & {
 /** At least one is given, but for a replay with `adminUrl`. */
 export type LetterSource = { readonly configFile: string | undefined; readonly directory: string | undefined }
 
+/** One of `configFile` and `directory` is given. */
+export type JournalCommand = LetterSource & {
+  readonly name: 'journal inspect' | 'journal verify'
+  readonly json: boolean
+}
+
 export type LetterSelection = {
   readonly code: string | undefined
   readonly destination: string | undefined
@@ -59,8 +67,10 @@ export type LetterSelection = {
   readonly until: PointInTime | undefined
 }
 
-const commands = ['run', 'dead-letter']
-const laterCommands = ['check', 'journal', 'send']
+const commands = ['run', 'dead-letter', 'journal']
+const laterCommands = ['check', 'send']
+/** Commands of two words, by the first. */
+const groups = { 'dead-letter': deadLetterCommands, journal: journalCommands } as const
 
 /**
  * Reads the words behind the program name. `--help` goes before `--version`, and both before anything else that is right.
@@ -113,16 +123,12 @@ function commandOf([first, second, ...others]: readonly string[]): FoundCommand 
   if (first === undefined || first === 'run') {
     return { command: 'run', rest: second === undefined ? [] : [second, ...others] }
   }
-  if (first === 'dead-letter') {
-    const found = deadLetterCommands.find((name) => name === second)
-    if (found !== undefined) return { command: `dead-letter ${found}`, rest: others }
-    if (second === undefined) return { command: 'dead-letter', rest: [] }
-    const near = hint(second, deadLetterCommands, 'dead-letter ')
-    return {
-      command: 'dead-letter',
-      rest: [],
-      mistake: `there is no command dead-letter ${quoteShort(second)}${near}`,
-    }
+  if (isGroup(first)) {
+    if (second === undefined) return { command: first, rest: [] }
+    const command = `${first} ${second}`
+    if (isCommandName(command)) return { command, rest: others }
+    const near = hint(second, groups[first], `${first} `)
+    return { command: first, rest: [], mistake: `there is no command ${first} ${quoteShort(second)}${near}` }
   }
   const mistake = laterCommands.includes(first)
     ? `the command "${first}" ${unavailableText}`
@@ -139,7 +145,7 @@ function optionMistakes(
 ): string[] {
   const known: readonly OptionName[] = commandOptions[command]
   if (!isOptionName(name)) return [`there is no option ${quoteShort(rawName)}${hint(name, known, '--')}`]
-  if (!known.includes(name) && command !== 'dead-letter') {
+  if (!known.includes(name) && !isGroup(command)) {
     return [`--${name} is no option of ${command}`]
   }
   if (given.has(name)) return [`--${name} is given twice`]
@@ -149,7 +155,7 @@ function optionMistakes(
 
 function missingOptions(command: CommandName, given: ReadonlyMap<string, unknown>): string[] {
   if (command === 'run') return []
-  if (command === 'dead-letter') return [`dead-letter needs one of ${deadLetterCommands.join(', ')}`]
+  if (isGroup(command)) return [`${command} needs one of ${groups[command].join(', ')}`]
   if (command !== 'dead-letter replay') {
     return given.has('config') || given.has('dir') ? [] : [`${command} needs --config FILE or --dir DIR`]
   }
@@ -168,7 +174,9 @@ function missingOptions(command: CommandName, given: ReadonlyMap<string, unknown
 /** Everything given is valid. */
 function toCommand(command: CommandName, given: ReadonlyMap<string, string | undefined>): Command {
   const configFile = given.get('config')
-  if (command === 'run' || command === 'dead-letter') return { name: 'run', configFile }
+  if (command === 'run' || isGroup(command)) return { name: 'run', configFile }
+  if (command === 'journal inspect' || command === 'journal verify')
+    return { name: command, configFile, directory: given.get('dir'), json: given.has('json') }
   const time = (text: string | undefined) => (text === undefined ? undefined : parsePointInTime(text))
   const limit = given.get('limit')
   const common = {
@@ -193,6 +201,14 @@ function toCommand(command: CommandName, given: ReadonlyMap<string, string | und
     to: to === undefined ? undefined : parseTableName(to),
     adminUrl: given.get('admin'),
   }
+}
+
+function isGroup(word: string): word is keyof typeof groups {
+  return Object.hasOwn(groups, word)
+}
+
+function isCommandName(words: string): words is CommandName {
+  return Object.hasOwn(commandOptions, words)
 }
 
 function isOptionName(name: string): name is OptionName {

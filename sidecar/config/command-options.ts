@@ -32,10 +32,16 @@ export const commandOptions = {
   'dead-letter list': ['config', 'dir', ...filters, 'json', 'help'],
   'dead-letter show': ['config', 'dir', ...filters, 'limit', 'full', 'json', 'help'],
   'dead-letter replay': ['config', 'dir', 'admin', ...filters, 'to', 'limit', 'dry-run', 'json', 'help'],
+  journal: ['help'],
+  'journal inspect': ['config', 'dir', 'json', 'help'],
+  'journal verify': ['config', 'dir', 'json', 'help'],
 } as const satisfies Record<string, readonly OptionName[]>
 
 /** The words behind `dead-letter`. */
 export const deadLetterCommands = ['list', 'show', 'replay'] as const
+
+/** The words behind `journal`. */
+export const journalCommands = ['inspect', 'verify'] as const
 
 const maxLimit = 1_000_000
 

@@ -8,6 +8,8 @@ Usage:
   kusto-sidecar dead-letter list       count what could not be delivered, by destination and error
   kusto-sidecar dead-letter show       show the newest dead letters
   kusto-sidecar dead-letter replay     send dead letters through the running sidecar again
+  kusto-sidecar journal inspect        show what waits in the journal
+  kusto-sidecar journal verify         read all of the journal and say what is damaged
   kusto-sidecar --help                 show this text; with a command: its options
   kusto-sidecar --version              show the version
 
@@ -66,6 +68,27 @@ What is done:
 
 Exit codes: 0 when every selected letter was taken and none is dead again, 1 when not, 78 for a mistake.`
 
+const journalSourceHelp = `Where the journal is (one of them is needed):
+  --config FILE         in the directory that this configuration names (journal.directory)
+  --dir DIR             in this directory
+
+Form:
+  --json                one JSON object`
+
+const inspectHelp = `kusto-sidecar journal inspect shows the batches in a journal: for which table, how much, how old, and what was last sent.
+It only reads files; the sidecar may be running or not. Records are not shown.
+
+${journalSourceHelp}
+
+Exit codes: 0 done, 78 for a mistake, 1 anything else.`
+
+const verifyHelp = `kusto-sidecar journal verify reads every file of a journal whole, checks it, and says what is damaged and what comes of it.
+It only reads files; the sidecar may be running or not. Records are not shown. What a crash leaves is no damage.
+
+${journalSourceHelp}
+
+Exit codes: 0 when all is whole, 1 when something is damaged or cannot be read, 78 for a mistake.`
+
 const helpTexts: Readonly<Record<CommandName, string>> = {
   run: helpText,
   'dead-letter': `kusto-sidecar dead-letter list | show | replay: what could not be delivered.
@@ -75,6 +98,13 @@ ${listHelp}
 ${showHelp}
 
 ${replayHelp}`,
+  journal: `kusto-sidecar journal inspect | verify: what waits to be delivered.
+
+${inspectHelp}
+
+${verifyHelp}`,
+  'journal inspect': inspectHelp,
+  'journal verify': verifyHelp,
   'dead-letter list': listHelp,
   'dead-letter show': showHelp,
   'dead-letter replay': replayHelp,

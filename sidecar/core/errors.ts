@@ -127,6 +127,10 @@ export const errorCatalog = {
   JOURNAL_SYNC_FAILED: { disposition: 'fatal', summary: 'fsync failed; what is on the disk is unknown.' },
   JOURNAL_BROKEN: { disposition: 'fatal', summary: 'A failed write could not be undone.' },
   JOURNAL_LOCKED: { disposition: 'fatal', summary: 'Another process uses the journal directory.' },
+  JOURNAL_COPIED: {
+    disposition: 'fatal',
+    summary: 'The journal directory is a copy, and has open batches of exactly-once.',
+  },
   JOURNAL_VERSION_UNSUPPORTED: {
     disposition: 'fatal',
     summary: 'The journal was written by a newer version.',

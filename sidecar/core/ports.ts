@@ -40,6 +40,8 @@ export interface File {
   sync(): Promise<void>
   truncate(length: number): Promise<void>
   size(): Promise<number>
+  /** Tells this file from a copy of it. Writes, renames and restarts leave it as it is. */
+  identity(): Promise<string>
   close(): Promise<void>
 }
 
@@ -56,6 +58,8 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>
   /** Takes the directory for this process; rejects with JOURNAL_LOCKED when another living process has it. */
   lock(directory: string): Promise<DirectoryLock>
+  /** Whether a living process has the directory. */
+  isLocked(directory: string): Promise<boolean>
 }
 
 export interface DirectoryLock {

@@ -22,6 +22,7 @@ import type { RequestSlice } from '../core/request-slice.ts'
 import { settledWhenQueued, type Settlement } from '../core/settlement.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { takeCopy } from './copied-directory.ts'
 import { DirectorySync } from './directory-sync.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { encodeFileHeader, type FileHeader } from './format.ts'
@@ -71,14 +72,15 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   #syncRun: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  /** Takes the directory. Rejects with JOURNAL_LOCKED, JOURNAL_VERSION_UNSUPPORTED, JOURNAL_BROKEN or PROCESS_START_FAILED. */
+  /** Takes the directory. Rejects with JOURNAL_LOCKED, JOURNAL_COPIED, JOURNAL_VERSION_UNSUPPORTED, JOURNAL_BROKEN or PROCESS_START_FAILED. */
   static async start(options: DiskStoreOptions): Promise<DiskStore> {
     const { fileSystem, directory, random } = options
     let lock: DirectoryLock | undefined
     try {
       await fileSystem.makeDirectory(directory)
       lock = await fileSystem.lock(directory)
-      const store = new DiskStore(options, lock, await nextIdentity(fileSystem, directory, random))
+      const identity = await nextIdentity(fileSystem, directory, random, () => takeCopy(options))
+      const store = new DiskStore(options, lock, identity)
       store.#scheduleSync()
       return store
     } catch (error) {

@@ -23,6 +23,23 @@ export function isBatchFile(name: string): boolean {
   return /^\d{8,}-\d{10,}\..*\.(open|batch)$/.test(name)
 }
 
+/** What a name in the directory stands for. `leftover`: of a start that was cut short; `foreign`: not of a journal. */
+export type FileKind = BatchFileKind | 'keys' | 'writer' | 'lock' | 'leftover' | 'foreign'
+
+/** `corrupt`: found damaged and set aside. */
+export type BatchFileKind = 'open' | 'sealed' | 'corrupt'
+
+export function kindOf(name: string): FileKind {
+  if (name === 'writer.json') return 'writer'
+  if (name === 'lock.sock') return 'lock'
+  if (name === 'writer.json.new' || /^lock\.(?:sock\.)?[0-9a-f]{8}$/.test(name)) return 'leftover'
+  if (epochOf(name) === 0) return 'foreign'
+  if (name.endsWith(openSuffix)) return 'open'
+  if (name.endsWith(sealedSuffix)) return 'sealed'
+  if (name.endsWith(corruptSuffix)) return 'corrupt'
+  return name.endsWith(keysSuffix) ? 'keys' : 'foreign'
+}
+
 function readable(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 40)
 }

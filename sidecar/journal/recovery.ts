@@ -2,7 +2,7 @@
 import type { File, FileSystem, Sending } from '../core/ports.ts'
 import type { Destination } from '../core/destination.ts'
 import { crc32Of } from '../core/gzip-member.ts'
-import { SidecarError, messageOf, systemCodeOf } from '../core/errors.ts'
+import { SidecarError, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { RequestSlice } from '../core/request-slice.ts'
 import type { Settlement } from '../core/settlement.ts'
@@ -10,19 +10,12 @@ import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { corruptSuffix, isBatchFile, openSuffix, sealedSuffix } from './file-names.ts'
-import {
-  decodeFileHeader,
-  decodeSeal,
-  fileHeaderReadBytes,
-  frameHeaderBytes,
-  sealBytes,
-  type FileHeader,
-  type Seal,
-} from './format.ts'
+import type { FileHeader, Seal } from './format.ts'
 import type { DiskOpenBatch } from './open-batch.ts'
+import { openIfThere, readHeader, readSeal, readSending } from './file-ends.ts'
 import { framesFrom, scanFrames, type FramePlace, type ScanResult } from './scan.ts'
 import type { BatchPlace, DiskBatch } from './sealed-batch.ts'
-import { decodeSendings, sendingSlotsBytes } from './sending-slots.ts'
+import { sendingSlotsBytes } from './sending-slots.ts'
 
 /** What recovery needs of the store. */
 export type RecoveryOwner = {
@@ -120,12 +113,6 @@ async function recoverFile(
   }
 }
 
-async function readSending(file: File, framesAt: number): Promise<Sending | undefined> {
-  const slots = Buffer.alloc(sendingSlotsBytes)
-  await file.read(slots, framesAt - sendingSlotsBytes)
-  return decodeSendings(slots)
-}
-
 /**
  * What an earlier process wrote may not be synced, and after a failed sync the kernel takes pages for clean that never reached the
  * disk: a sync alone would then do nothing. So the bytes are written once more. Otherwise a power cut could shorten a batch
@@ -171,32 +158,13 @@ async function examine(file: File, isSealed: boolean): Promise<Examined> {
   return { kind: 'torn', header, framesAt, scan }
 }
 
-async function isBareHeader(file: File, fileBytes: number): Promise<boolean> {
+/** Whether a file without a readable header can only be one whose making was cut short. */
+export async function isBareHeader(file: File, fileBytes: number): Promise<boolean> {
   if (fileBytes < bareHeaderMaxBytes) return true
   if (fileBytes > bareHeaderMaxBytes + sendingSlotsBytes) return false
   const rest = Buffer.alloc(fileBytes - bareHeaderMaxBytes)
   await file.read(rest, bareHeaderMaxBytes)
   return rest.every((byte) => byte === 0)
-}
-
-async function readHeader(file: File): Promise<{ header: FileHeader; framesAt: number } | undefined> {
-  for (const bytesCount of [4096, fileHeaderReadBytes]) {
-    const buffer = Buffer.alloc(bytesCount)
-    const found = decodeFileHeader(buffer.subarray(0, await file.read(buffer, 0)))
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-/** What a sealed file says of itself, if it agrees with the length of the file. */
-async function readSeal(file: File, framesAt: number, fileBytes: number): Promise<Seal | undefined> {
-  const end = Buffer.alloc(Math.min(sealBytes, fileBytes - framesAt))
-  await file.read(end, fileBytes - end.length)
-  const found = decodeSeal(end)
-  if (found === undefined) return undefined
-  const { seal, bytesCount } = found
-  const framesBytes = seal.frameCount * frameHeaderBytes + seal.payloadBytes + seal.requestsBytes
-  return framesAt + framesBytes + bytesCount === fileBytes ? seal : undefined
 }
 
 /**
@@ -236,16 +204,6 @@ export async function repairFile(
     `A journal file was damaged on the disk. ${recordCount} records in it were whole and will be delivered; the file is kept.`,
   )
   return batch
-}
-
-/** Undefined only when there is no such file: one that cannot be opened for now is not lost. */
-async function openIfThere(fileSystem: FileSystem, path: string): Promise<File | undefined> {
-  try {
-    return await fileSystem.open(path, 'read')
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /** Undefined when the file has no readable header or no whole frame. Leaves no half-made batch behind when it fails. */

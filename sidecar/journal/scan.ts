@@ -51,7 +51,8 @@ export async function scanFrames(file: File, framesAt: number, fileBytes: number
   const rest = fileBytes - position
   if (rest <= 0 || (await isSealed(file, position, fileBytes)))
     return { ...whole, restBytes: 0, isTorn: false, afterDamage: [] }
-  const afterDamage = await wholeFramesAfter(file, position + 1, fileBytes)
+  const afterDamage: FramePlace[] = []
+  for await (const frame of wholeFramesAfter(file, position + 1, fileBytes)) afterDamage.push(frame)
   const isTorn = afterDamage.length === 0 && (await isCutShort(file, position, fileBytes))
   return { ...whole, restBytes: rest, isTorn, afterDamage }
 }
@@ -94,8 +95,11 @@ const searchWindowBytes = 1024 * 1024
  * Looks for whole frames behind damage. Every place that could be the start of one is decided by its header, inside the window, so that
  * bytes that look like many starts cost no reading.
  */
-async function wholeFramesAfter(file: File, from: number, fileBytes: number): Promise<FramePlace[]> {
-  const found: FramePlace[] = []
+export async function* wholeFramesAfter(
+  file: File,
+  from: number,
+  fileBytes: number,
+): AsyncGenerator<FramePlace> {
   const window = Buffer.alloc(searchWindowBytes)
   let position = from
   while (position + frameHeaderBytes <= fileBytes) {
@@ -108,12 +112,11 @@ async function wholeFramesAfter(file: File, from: number, fileBytes: number): Pr
     }
     let next = position + candidate + 1
     for await (const frame of framesFrom(file, position + candidate)) {
-      found.push(frame)
+      yield frame
       next = frame.payloadAt - frameHeaderBytes + frameBytesOf(frame.header)
     }
     position = next
   }
-  return found
 }
 
 /** The offset of the first frame header whose checksum holds. */
@@ -131,7 +134,7 @@ magicBytes.writeUInt32LE(frameMagic)
  * Whether the bytes at the end of a file are what a write leaves that was cut short: less than a header, a header whose payload
  * is not all there, a part of a seal, or zeros (a file system that had made the file longer but not yet filled it). Anything else is damage.
  */
-async function isCutShort(file: File, position: number, fileBytes: number): Promise<boolean> {
+export async function isCutShort(file: File, position: number, fileBytes: number): Promise<boolean> {
   const start = Buffer.alloc(Math.min(frameHeaderBytes, fileBytes - position))
   await file.read(start, position)
   if (start.length < frameHeaderBytes || start.every((byte) => byte === 0)) return true

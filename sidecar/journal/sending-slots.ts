@@ -30,6 +30,13 @@ export function encodeSending(sending: Sending): { offset: number; bytes: Buffer
   return { offset: (sending.number % 2) * slotBytes, bytes }
 }
 
+/** How many of the slots were written and are not whole. */
+export function brokenSlots(slots: Buffer): number {
+  return [slots.subarray(0, slotBytes), slots.subarray(slotBytes)].filter(
+    (slot) => decodeSlot(slot) === undefined && slot.some((byte) => byte !== 0),
+  ).length
+}
+
 /** The later one of the whole slots. */
 export function decodeSendings(slots: Buffer): Sending | undefined {
   const found = [slots.subarray(0, slotBytes), slots.subarray(slotBytes)]

@@ -5,6 +5,12 @@ import { epochOf } from './file-names.ts'
 /** Who writes to this journal: a random name made once, and a number that grows at every start. */
 export type WriterIdentity = { readonly writer: string; readonly epoch: number }
 
+/** What `writer.json` says. */
+export type KnownWriter = WriterIdentity & {
+  /** The file was made elsewhere: the directory, or at least this file, is a copy. */
+  readonly isCopy: boolean
+}
+
 const fileName = 'writer.json'
 /** Of this file; those of batches have their own. */
 const formatVersion = 1
@@ -12,18 +18,21 @@ const formatVersion = 1
 const maxEpoch = 99_999_999
 
 /**
- * The identity for this start: the writer of the directory and the next epoch. Nothing is written yet. Rejects with JOURNAL_BROKEN or
- * JOURNAL_VERSION_UNSUPPORTED.
+ * The identity for this start: the writer of the directory, or a new one when there is none or the directory is a copy, and the next
+ * epoch. Nothing is written yet. Rejects with JOURNAL_BROKEN, JOURNAL_VERSION_UNSUPPORTED, or what `onCopy` rejects with.
  */
 export async function nextIdentity(
   fileSystem: FileSystem,
   directory: string,
   random: Random,
+  onCopy: () => Promise<void>,
 ): Promise<WriterIdentity> {
-  const previous = await readIdentity(fileSystem, `${directory}/${fileName}`)
+  const previous = await readWriter(fileSystem, directory)
+  if (previous?.isCopy === true) await onCopy()
   // Files may be older than the identity, when a person moved a damaged one away: their names must not be taken again.
   const epochs = (await fileSystem.list(directory)).map(epochOf).filter((epoch) => epoch < maxEpoch)
-  return { writer: previous?.writer ?? random.hex(8), epoch: Math.max(previous?.epoch ?? 0, ...epochs) + 1 }
+  const writer = previous === undefined || previous.isCopy ? random.hex(8) : previous.writer
+  return { writer, epoch: Math.max(previous?.epoch ?? 0, ...epochs) + 1 }
 }
 
 /**
@@ -39,7 +48,8 @@ export async function writeIdentity(
   await fileSystem.remove(temporary)
   const file = await fileSystem.open(temporary, 'create')
   try {
-    await file.write([Buffer.from(`${JSON.stringify({ formatVersion, ...identity })}\n`)], 0)
+    const text = JSON.stringify({ formatVersion, ...identity, file: await file.identity() })
+    await file.write([Buffer.from(`${text}\n`)], 0)
     await file.sync()
   } finally {
     await file.close()
@@ -48,10 +58,15 @@ export async function writeIdentity(
   await fileSystem.syncDirectory(directory)
 }
 
-async function readIdentity(fileSystem: FileSystem, path: string): Promise<WriterIdentity | undefined> {
-  const text = await readText(fileSystem, path)
-  if (text === undefined) return undefined
-  const found = parseIdentity(text)
+/** Undefined when there is no `writer.json`. Rejects with JOURNAL_BROKEN or JOURNAL_VERSION_UNSUPPORTED. */
+export async function readWriter(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<KnownWriter | undefined> {
+  const path = `${directory}/${fileName}`
+  const content = await readContent(fileSystem, path)
+  if (content === undefined) return undefined
+  const found = parseIdentity(content.text)
   if (found === undefined) {
     throw new SidecarError(
       'JOURNAL_BROKEN',
@@ -64,10 +79,20 @@ async function readIdentity(fileSystem: FileSystem, path: string): Promise<Write
       `${path} is of format version ${found.formatVersion}; this program reads up to ${formatVersion}. Start the newer program, or let it empty the journal first.`,
     )
   }
-  return found
+  const { writer, epoch, file } = found
+  // Earlier programs did not note which file it is.
+  return { writer, epoch, isCopy: file !== undefined && !isSameFile(file, content.identity) }
 }
 
-function parseIdentity(text: string): (WriterIdentity & { formatVersion: number }) | undefined {
+/** Whether two identities of files are of the same one. What only one of them tells does not count. */
+function isSameFile(one: string, other: string): boolean {
+  const parts = other.split('-')
+  return one.split('-').every((part, index) => parts[index] === undefined || parts[index] === part)
+}
+
+type WrittenIdentity = WriterIdentity & { formatVersion: number; file: string | undefined }
+
+function parseIdentity(text: string): WrittenIdentity | undefined {
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null) return undefined
@@ -77,18 +102,23 @@ function parseIdentity(text: string): (WriterIdentity & { formatVersion: number 
     if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 1 || epoch >= maxEpoch)
       return undefined
     if (typeof version !== 'number' || !Number.isSafeInteger(version)) return undefined
-    return { writer, epoch, formatVersion: version }
+    const file = 'file' in value && typeof value.file === 'string' ? value.file : undefined
+    return { writer, epoch, formatVersion: version, file }
   } catch {
     return undefined
   }
 }
 
-async function readText(fileSystem: FileSystem, path: string): Promise<string | undefined> {
+async function readContent(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<{ text: string; identity: string } | undefined> {
   try {
     const file = await fileSystem.open(path, 'read')
     try {
       const buffer = Buffer.alloc(4096)
-      return buffer.toString('utf8', 0, await file.read(buffer, 0))
+      const text = buffer.toString('utf8', 0, await file.read(buffer, 0))
+      return { text, identity: await file.identity() }
     } finally {
       await file.close()
     }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { link, open, rename, unlink } from 'node:fs/promises'
+import { link, open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
@@ -14,9 +14,8 @@ import { SidecarError, systemCodeOf } from '../core/errors.ts'
  * lives. The socket is made under a name of its own and then linked, because linking fails when the lock exists.
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
-  // The address of a Unix socket holds about 100 bytes; through /proc a directory of any length can be reached.
   const handle = await open(directory, 'r')
-  const base = resolve(directory).length < 60 ? resolve(directory) : `/proc/self/fd/${handle.fd}`
+  const base = shortPath(directory, handle)
   const lockPath = `${base}/lock.sock`
   const ownPath = `${base}/lock.${randomBytes(4).toString('hex')}`
   const server = createServer((socket) => socket.destroy())
@@ -39,6 +38,21 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       await handle.close()
     },
   }
+}
+
+/** Whether a living process has the directory. Only looks. */
+export async function isDirectoryLocked(directory: string): Promise<boolean> {
+  const handle = await open(directory, 'r')
+  try {
+    return await isAlive(`${shortPath(directory, handle)}/lock.sock`)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The address of a Unix socket holds about 100 bytes; through /proc a directory of any length can be reached. */
+function shortPath(directory: string, handle: FileHandle): string {
+  return resolve(directory).length < 60 ? resolve(directory) : `/proc/self/fd/${handle.fd}`
 }
 
 async function takeName(ownPath: string, lockPath: string, directory: string): Promise<void> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { File, FileSystem } from '../core/ports.ts'
-import { lockDirectory } from './directory-lock.ts'
+import { isDirectoryLocked, lockDirectory } from './directory-lock.ts'
 
 const openFlags = { create: 'wx+', read: 'r', update: 'r+' } as const
 
@@ -27,6 +28,7 @@ export const systemFileSystem: FileSystem = {
     }
   },
   lock: lockDirectory,
+  isLocked: isDirectoryLocked,
 }
 
 class DiskFile implements File {
@@ -71,10 +73,29 @@ class DiskFile implements File {
     return size
   }
 
+  /**
+   * The number of the inode and, where the kernel tells it, the time of birth: a new volume gives out the same few numbers again. Where it does
+   * not tell it, Node gives the time of the last change instead. A change shows which of the two it is.
+   */
+  async identity(): Promise<string> {
+    let stat = await this.#handle.stat({ bigint: true })
+    if (stat.birthtimeNs === stat.ctimeNs) {
+      await sleep(clockTickMs)
+      await this.#handle.chmod(Number(stat.mode & 0o7777n)).catch(() => undefined)
+      stat = await this.#handle.stat({ bigint: true })
+    }
+    const { ino, birthtimeNs, ctimeNs } = stat
+    const isBirthKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs
+    return isBirthKnown ? `${ino}-${birthtimeNs}` : String(ino)
+  }
+
   async close(): Promise<void> {
     await this.#handle.close()
   }
 }
+
+/** Longer than the kernel's clock for files stands still. */
+const clockTickMs = 20
 
 function withoutFirst(buffers: readonly Buffer[], bytesCount: number): Buffer[] {
   const rest: Buffer[] = []

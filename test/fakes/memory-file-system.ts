@@ -11,6 +11,7 @@ export type Operation =
   | 'sync'
   | 'truncate'
   | 'size'
+  | 'identity'
   | 'makeDirectory'
   | 'list'
   | 'rename'
@@ -78,7 +79,7 @@ export class MemoryFileSystem implements FileSystem {
     const keptChangesCount = random === undefined ? 0 : random.integer(this.#entryChanges.length + 1)
     for (const change of this.#entryChanges.slice(0, keptChangesCount)) change.apply(entries)
     for (const [name, file] of entries) {
-      const kept = new MemoryFile(file.contentAfterCrash(random))
+      const kept = new MemoryFile(file.contentAfterCrash(random), file.identity)
       survivor.#entries.set(name, kept)
       survivor.#durableEntries.set(name, kept)
     }
@@ -108,7 +109,7 @@ export class MemoryFileSystem implements FileSystem {
     return Buffer.from(file.content)
   }
 
-  /** Puts a durable file, with its directories, in place: to arrange a test or to damage a file. */
+  /** Puts a new durable file, with its directories, in place: to arrange a test, to damage a file, or to copy one. */
   place(filePath: string, content: Buffer | string): void {
     const resolved = path.resolve(filePath)
     this.#addDirectory(path.dirname(resolved))
@@ -190,6 +191,10 @@ export class MemoryFileSystem implements FileSystem {
       throw new SidecarError('JOURNAL_LOCKED', `${resolved} is locked by another owner.`)
     this.#locks.add(resolved)
     return { release: async () => void this.#locks.delete(resolved) }
+  }
+
+  async isLocked(directory: string): Promise<boolean> {
+    return this.#locks.has(path.resolve(directory))
   }
 
   /** Runs the hook and the planned faults. Also used by the handles of this file system. */
@@ -285,6 +290,11 @@ class MemoryHandle implements File {
   async size(): Promise<number> {
     await this.#before('size')
     return this.#file.content.length
+  }
+
+  async identity(): Promise<string> {
+    await this.#before('identity')
+    return this.#file.identity
   }
 
   async close(): Promise<void> {

@@ -3,13 +3,24 @@ import type { SeededRandom } from './seeded-random.ts'
 /** A write at a position, or a new length. */
 export type Change = { readonly position: number; readonly bytes: Buffer } | { readonly length: number }
 
+let identitiesCount = 0
+
+/** Always of the same length, so that what is written of it does not depend on the tests before. */
+function nextIdentity(): string {
+  identitiesCount += 1
+  return String(identitiesCount).padStart(12, '0')
+}
+
 /** The content of one file: what readers see, what is durable, and the changes in between. */
 export class MemoryFile {
   readonly #current: GrowingBytes
   readonly #durable: GrowingBytes
   #unsynced: Change[] = []
+  /** As an inode: its own for each file, and kept over a crash. */
+  readonly identity: string
 
-  constructor(durable: Buffer = Buffer.alloc(0)) {
+  constructor(durable: Buffer = Buffer.alloc(0), identity: string = nextIdentity()) {
+    this.identity = identity
     this.#current = new GrowingBytes(durable)
     this.#durable = new GrowingBytes(durable)
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { DiskStore } from '../../sidecar/journal/disk-store.ts'
 import type { FileSystem, Frame, RequestLedger, SealedBatch } from '../../sidecar/core/ports.ts'
 import type { SidecarError } from '../../sidecar/core/errors.ts'
-import { silentLog } from '../../sidecar/observability/log.ts'
+import { createLog } from '../../sidecar/observability/log.ts'
 import { createMetrics, type Metrics } from '../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../fakes/manual-clock.ts'
 import { MemoryFileSystem } from '../fakes/memory-file-system.ts'
@@ -11,18 +11,26 @@ import { aDestination, aFrame, recordsOf } from './batches.ts'
 
 export const directory = '/journal'
 
-export type Started = { store: DiskStore; clock: ManualClock; fatal: SidecarError[]; metrics: Metrics }
+export type Started = {
+  store: DiskStore
+  clock: ManualClock
+  fatal: SidecarError[]
+  metrics: Metrics
+  logged: { level: string; event: string; msg: string }[]
+}
 
 /** Starts a store with a clock of its own. */
 export async function startStore(
   fileSystem: FileSystem,
-  overrides: { maxDiskBytes?: number; seed?: number; ledger?: RequestLedger } = {},
+  overrides: { directory?: string; maxDiskBytes?: number; seed?: number; ledger?: RequestLedger } = {},
 ): Promise<Started> {
   const clock = new ManualClock()
   const fatal: SidecarError[] = []
   const metrics = createMetrics()
+  const logged: Started['logged'] = []
+  const write = (line: string) => void logged.push(JSON.parse(line) as Started['logged'][number])
   const store = await DiskStore.start({
-    directory,
+    directory: overrides.directory ?? directory,
     maxDiskBytes: overrides.maxDiskBytes ?? 1_000_000_000,
     syncIntervalMs: 500,
     ledger: overrides.ledger,
@@ -31,11 +39,11 @@ export async function startStore(
     fileSystem,
     clock,
     random: new SeededRandom(overrides.seed ?? 1),
-    log: silentLog(),
+    log: await createLog({ level: 'info', format: 'json' }, { write }),
     metrics,
     onFatal: (error) => fatal.push(error),
   })
-  return { store, clock, fatal, metrics }
+  return { store, clock, fatal, metrics, logged }
 }
 
 /** The only file of the journal with this suffix. */
@@ -66,8 +74,9 @@ export async function diskWith(path: string, bytes: Buffer): Promise<MemoryFileS
 /** Starts a store on what is there and reads every record that it found. */
 export async function recoverFrom(
   disk: MemoryFileSystem,
+  overrides: { seed?: number } = {},
 ): Promise<Started & { batches: SealedBatch[]; records: string[] }> {
-  const started = await startStore(disk)
+  const started = await startStore(disk, overrides)
   const batches = await started.store.recover()
   const records: string[] = []
   for (const batch of batches) records.push(...(await recordsOf(batch)))

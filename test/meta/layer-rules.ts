@@ -42,7 +42,7 @@ export const layerRules: Readonly<Record<string, Rule>> = {
   },
   'dead-letter': { inside: ['core', 'observability'], packages: ['ndjson'] },
   // undici, since a replay may answer later than the 300 s that the fetch of Node waits.
-  commands: { inside: ['core', 'config', 'dead-letter', 'platform'], packages: ['undici'] },
+  commands: { inside: ['core', 'config', 'dead-letter', 'journal'], packages: ['undici'] },
   'local-kusto': { inside: ['core'], packages: ['*'] },
 }
 

@@ -120,7 +120,26 @@ describe('parseArguments', () => {
     )
   })
 
+  it('reads journal inspect and verify with their options', () => {
+    for (const name of ['journal inspect', 'journal verify'] as const) {
+      const words = name.split(' ')
+      const common = { name, configFile: undefined, directory: undefined, json: false }
+      assert.deepEqual(parseArguments([...words, '--config', 'a.yaml']), { ...common, configFile: 'a.yaml' })
+      assert.deepEqual(parseArguments([...words, '--dir=/d', '--json']), {
+        ...common,
+        directory: '/d',
+        json: true,
+      })
+    }
+  })
+
   for (const [words, expected] of [
+    [['journal'], ['journal needs one of inspect, verify']],
+    [['journal', 'verfy'], ['there is no command journal "verfy"; did you mean "journal verify"?']],
+    [['journal', 'list'], ['there is no command journal "list"']],
+    [['journal', 'inspect'], ['journal inspect needs --config FILE or --dir DIR']],
+    [['journal', 'verify', '--dir', 'd', '--since', '1h'], ['--since is no option of journal verify']],
+    [['journl', 'verify'], ['there is no command "journl"; did you mean "journal"?']],
     [['dead-letter'], ['dead-letter needs one of list, show, replay']],
     [['dead-letter', 'lst'], ['there is no command dead-letter "lst"; did you mean "dead-letter list"?']],
     [['dead-letter', 'list'], ['dead-letter list needs --config FILE or --dir DIR']],
@@ -168,7 +187,20 @@ describe('parseArguments', () => {
   it('lets nothing but its own error escape', () => {
     const word = fc.oneof(
       fc.string(),
-      fc.constantFrom('--', '-', '--__proto__', '-h', 'run', 'dead-letter', 'list', 'show', 'replay'),
+      fc.constantFrom(
+        '--',
+        '-',
+        '--__proto__',
+        '-h',
+        'run',
+        'dead-letter',
+        'list',
+        'show',
+        'replay',
+        'journal',
+        'inspect',
+        'verify',
+      ),
       fc.constantFrom(...Object.keys(optionTypes).map((name) => `--${name}`)),
       fc.constantFrom(
         '--dir=a',
