@@ -28,7 +28,7 @@ import { DiskUsage } from './disk-usage.ts'
 import { encodeFileHeader, type FileHeader } from './format.ts'
 import { batchFileName, openSuffix, orderedName, sealedSuffix } from './file-names.ts'
 import { DiskOpenBatch, type OpenBatchOwner } from './open-batch.ts'
-import { recoverDirectory, repairFile } from './recovery.ts'
+import { recoverDirectory, repairFile, slicesOf } from './recovery.ts'
 import { DiskBatch, type BatchFileOwner, type BatchPlace } from './sealed-batch.ts'
 import { writeSending } from './sending-slots.ts'
 import { SettledKeys } from './settled-keys.ts'
@@ -56,6 +56,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   readonly isDurable = true
   readonly fileSystem: FileSystem
   readonly clock: Clock
+  readonly isCopy: boolean
   readonly #options: DiskStoreOptions
   readonly #lock: DirectoryLock
   readonly #identity: WriterIdentity
@@ -70,6 +71,8 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   #keySegments = 0
   #syncTimer: Timer | undefined
   #syncRun: Promise<void> = Promise.resolve()
+  /** The ledger knows what earlier processes stored. */
+  #isRestored = false
   #isClosed = false
 
   /** Takes the directory. Rejects with JOURNAL_LOCKED, JOURNAL_COPIED, JOURNAL_VERSION_UNSUPPORTED, JOURNAL_BROKEN or PROCESS_START_FAILED. */
@@ -79,8 +82,12 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     try {
       await fileSystem.makeDirectory(directory)
       lock = await fileSystem.lock(directory)
-      const identity = await nextIdentity(fileSystem, directory, random, () => takeCopy(options))
-      const store = new DiskStore(options, lock, identity)
+      let isCopy = false
+      const identity = await nextIdentity(fileSystem, directory, random, async () => {
+        await takeCopy(options)
+        isCopy = true
+      })
+      const store = new DiskStore(options, lock, identity, isCopy)
       store.#scheduleSync()
       return store
     } catch (error) {
@@ -91,8 +98,14 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     }
   }
 
-  private constructor(options: DiskStoreOptions, lock: DirectoryLock, identity: WriterIdentity) {
+  private constructor(
+    options: DiskStoreOptions,
+    lock: DirectoryLock,
+    identity: WriterIdentity,
+    isCopy: boolean,
+  ) {
     this.#options = options
+    this.isCopy = isCopy
     this.#lock = lock
     this.#identity = identity
     this.#nonce = options.random.hex(4)
@@ -131,7 +144,9 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       const batches = found.map(({ batch }) => batch)
       // What repairs took is counted already.
       this.#usage.count(batches.reduce((sum, batch) => sum + batch.fileBytes, keyBytes - this.#usage.bytes))
-      this.#options.ledger?.restore([...settled, ...found.flatMap(({ requests }) => requests)])
+      const { ledger, dedupMaxKeys } = this.#options
+      ledger?.restore([...settled, ...(await slicesOf(found, dedupMaxKeys))])
+      this.#isRestored = true
       return batches
     } catch (error) {
       if (error instanceof SidecarError) throw error
@@ -259,8 +274,10 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     return this.#names.sync()
   }
 
+  /** Of what is copied before the ledger knows anything, all is. */
   isLive(slice: RequestSlice): boolean {
-    return this.#options.ledger?.isLive(slice) ?? false
+    const { ledger } = this.#options
+    return ledger !== undefined && (!this.#isRestored || ledger.isLive(slice))
   }
 
   wrote(frame: Frame): void {

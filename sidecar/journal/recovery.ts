@@ -20,12 +20,14 @@ import { sendingSlotsBytes } from './sending-slots.ts'
 /** What recovery needs of the store. */
 export type RecoveryOwner = {
   readonly fileSystem: FileSystem
+  /** The directory is a copy of another one. */
+  readonly isCopy: boolean
   open(destination: Destination, settlement?: Settlement): Promise<DiskOpenBatch>
   adopt(place: BatchPlace): Promise<DiskBatch>
 }
 
-/** A batch, and the requests of it that were remembered. */
-export type RecoveredBatch = { readonly batch: DiskBatch; readonly requests: readonly RequestSlice[] }
+/** A batch, and what is in it of requests if that is known already. */
+export type RecoveredBatch = { readonly batch: DiskBatch; readonly requests?: readonly RequestSlice[] }
 
 /** The header of a usual destination is under this; larger files without a readable header held frames, unless the rest is the empty room for sendings. */
 const bareHeaderMaxBytes = 4096
@@ -86,11 +88,12 @@ async function recoverFile(
     case 'sealed': {
       const { header, framesAt, fileBytes, seal: summary } = found
       const batch = await owner.adopt({ path, fileBytes, framesAt, header, summary, sending })
-      return { batch, requests: await batch.slices() }
+      return { batch }
     }
     case 'torn': {
       const { header, framesAt, scan } = found
       reportTorn(path, scan, reporting)
+      if (owner.isCopy && path.endsWith(openSuffix)) return recoverAsCopy(owner, path)
       const summary = { ...scan.summary, keptSlices: undefined, lastReceivedAtMs: undefined }
       const batch = await owner.adopt({
         path,
@@ -108,9 +111,30 @@ async function recoverFile(
       return undefined
     case 'corrupt': {
       const batch = await repairFile(owner, path, reporting)
-      return batch === undefined ? undefined : { batch, requests: await batch.slices() }
+      return batch === undefined ? undefined : { batch }
     }
   }
+}
+
+/** What the batches hold of requests, the newest first and not more than can be remembered, so that a large journal needs no more memory than that. */
+export async function slicesOf(
+  found: readonly RecoveredBatch[],
+  maxSlices: number,
+): Promise<readonly RequestSlice[]> {
+  const slices: RequestSlice[] = []
+  for (const { batch, requests } of found.toReversed()) {
+    if (slices.length >= maxSlices) break
+    for (const slice of requests ?? (await batch.slices())) slices.push(slice)
+  }
+  return slices
+}
+
+/** Of a directory that is a copy, an open batch gets an id of its own: where it was copied from, that id may name other records by now. */
+async function recoverAsCopy(owner: RecoveryOwner, path: string): Promise<RecoveredBatch | undefined> {
+  const file = await owner.fileSystem.open(path, 'read')
+  const batch = await copyWholeFrames(owner, file).finally(() => file.close())
+  await owner.fileSystem.remove(path)
+  return batch && { batch }
 }
 
 /**

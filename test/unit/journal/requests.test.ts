@@ -150,6 +150,44 @@ describe('requests in the journal', () => {
     )
   })
 
+  it('come along when a damaged batch is repaired at the start', async () => {
+    const disk = new MemoryFileSystem()
+    await twoRequests(disk)
+    const survivor = disk.kill()
+    const [name] = (await survivor.list(directory)).filter((file) => file.endsWith('.open'))
+    const path = `${directory}/${name}`
+    const bytes = Buffer.from(survivor.contentOf(path))
+    const frames = [bytes.indexOf('FRM1'), bytes.lastIndexOf('FRM1')]
+    bytes.writeUInt8(bytes.readUInt8((frames[0] ?? 0) + 41) ^ 1, (frames[0] ?? 0) + 41)
+    survivor.place(path, bytes)
+
+    const { ledger, batches } = await start(survivor)
+
+    assert.equal(batches[0]?.recordCount, 2)
+    assert.deepEqual(
+      [1, 2].map((n) => ledger.isStored(aSlice(n).key)),
+      [false, true],
+    )
+  })
+
+  it('of many batches are restored up to what can be remembered, the newest first', async () => {
+    const disk = new MemoryFileSystem()
+    const { store, ledger } = await start(disk)
+    for (let n = 0; n < 30; n += 1) {
+      const open = await store.open(aDestination(), exactlyOnce)
+      const slices = Array.from({ length: 100 }, (_, i) => aSlice(n * 100 + i))
+      await open.append(frameOf(['{"n":1}'], slices))
+      ledger.store(slices)
+      await open.seal()
+    }
+    const restarted = await start(disk.kill())
+    const isStored = (n: number) => restarted.ledger.isStored(aSlice(n).key)
+    assert.deepEqual(
+      [isStored(2_999), isStored(2_000), isStored(1_999), isStored(0)],
+      [true, true, false, false],
+    )
+  })
+
   it('are let go when the disk refuses to keep them for long, so that settled batches free it', async () => {
     const disk = new MemoryFileSystem()
     const { open, clock, fatal } = await twoRequests(disk)
