@@ -25,7 +25,7 @@ const framePayloadMaxBytes = 0x7fff_ffff
 const sealMagic = 0x324c4553 // "SEL2"
 const sealMagicVersion1 = 0x314c4553 // "SEL1"
 export const sealBytes = 64
-export const sealBytesVersion1 = 48
+const sealBytesVersion1 = 48
 
 export type FileHeader = {
   readonly batchId: string

@@ -2,6 +2,7 @@
  * The sidecar as `main.ts` runs it, but killed (SIGKILL) at the n-th call to the file system after it was ready, before or after the call did its
  * work: `node dying-sidecar.ts --config FILE n before|after`.
  */
+import { readFile } from 'node:fs/promises'
 import type { File, FileSystem } from '../../sidecar/core/ports.ts'
 import { readConfigFile } from '../../sidecar/config/config-file.ts'
 import { QueuedIngestion } from '../../sidecar/kusto/gateway.ts'
@@ -67,9 +68,12 @@ const gateway = new QueuedIngestion({
   metrics,
 })
 const onFatal = (error: unknown) => {
-  console.error(error)
+  process.stderr.write(`${String(error)}\n`)
   process.exit(1)
 }
-const version = '1.0.0'
+// That of the real program, since what was stored in part counts only under the same version.
+const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 await startSidecar({ config, version, gateway, fileSystem, clock, random, log, metrics, onFatal })
 callsLeft = Number(call)

@@ -86,6 +86,7 @@ describe('journal inspect', () => {
   it('shows what it can of damaged and newer files, and no text that a terminal acts on', async () => {
     const disk = new MemoryFileSystem()
     const started = await startStore(disk, { ledger: new NaiveLedger() })
+    await started.store.recover()
     await (await fill(started, '\x1b[2Jevil')).seal()
     await started.store.close()
     const path = await pathOf(disk, '.batch')

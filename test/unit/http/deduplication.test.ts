@@ -1,38 +1,13 @@
 /** On real connections: what is a repetition, and what is only equal. */
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
-import { SidecarError } from '../../../sidecar/core/errors.ts'
-import { type DedupListenerOptions, startDedupListener } from '../../helpers/dedup-listener.ts'
-import { RawConnection, rawPost } from '../../helpers/raw-http.ts'
+import { describe, it } from 'node:test'
+import { createDedupClient, repeated, stored } from '../../helpers/dedup-client.ts'
+import { rawPost } from '../../helpers/raw-http.ts'
 import { waitFor } from '../../helpers/wait.ts'
-
-const stored = { records: 1, deadLetters: 0 }
-const repeated = { records: 0, deadLetters: 0, repeated: true }
-
-async function create(t: TestContext, options: DedupListenerOptions = {}) {
-  const listener = await startDedupListener(t, options)
-  const open = () => RawConnection.open(t, listener.port)
-  /** Posts on a connection and waits for the answer. */
-  const post = async (
-    connection: RawConnection,
-    body = 'same',
-    headers: Record<string, string> = {},
-    path = '/',
-  ) => {
-    connection.write(rawPost(path, body, headers))
-    const answer = await connection.answer()
-    return answer.status === 200 ? (JSON.parse(answer.body.toString()) as typeof stored) : answer.status
-  }
-  /** Posts on a connection of its own. */
-  const postAnew = async (...args: [body?: string, headers?: Record<string, string>, path?: string]) =>
-    post(await open(), ...args)
-  const refuse = () => Promise.reject(new SidecarError('JOURNAL_FULL', 'full'))
-  return { ...listener, open, post, postAnew, refuse }
-}
 
 describe('a request that comes again', () => {
   it('on a new connection after its answer was lost is answered, and not stored again', async (t) => {
-    const { state, open, postAnew, repeatedCount, logLines } = await create(t)
+    const { state, open, postAnew, repeatedCount, logLines } = await createDedupClient(t)
     const lost = Promise.withResolvers<void>()
     state.beforeAnswer = () => lost.promise
     const first = await open()
@@ -51,7 +26,7 @@ describe('a request that comes again', () => {
   })
 
   it('is answered as OTLP where that is spoken', async (t) => {
-    const { open, post, state } = await create(t)
+    const { open, post, state } = await createDedupClient(t)
     const headers = { 'Content-Type': 'application/json' }
     await post(await open(), '{}', headers, '/v1/logs')
     const again = await open()
@@ -61,7 +36,7 @@ describe('a request that comes again', () => {
   })
 
   it('over HTTP/1.0, or with a connection for each request, is recognised', async (t) => {
-    const { state, open, post } = await create(t)
+    const { state, open, post } = await createDedupClient(t)
     const close = { Connection: 'close' }
     assert.deepEqual(await post(await open(), 'same', close), stored)
     assert.deepEqual(await post(await open(), 'same', close), repeated)
@@ -73,7 +48,7 @@ describe('a request that comes again', () => {
   })
 
   it('after a 503 for a request that was stored all the same is recognised, also on its connection', async (t) => {
-    const { state, open, post, refuse } = await create(t)
+    const { state, open, post, refuse } = await createDedupClient(t)
     const connection = await open()
     state.beforeAnswer = refuse
     assert.equal(await post(connection), 503)
@@ -89,7 +64,7 @@ describe('a request that comes again', () => {
   })
 
   it('after a 503 before which nothing was stored is stored', async (t) => {
-    const { state, open, post, refuse } = await create(t)
+    const { state, open, post, refuse } = await createDedupClient(t)
     const connection = await open()
     state.beforeStore = refuse
     assert.equal(await post(connection), 503)
@@ -99,7 +74,7 @@ describe('a request that comes again', () => {
   })
 
   it('while the first is in work gets its answer', async (t) => {
-    const { state, open, post, metrics } = await create(t)
+    const { state, open, post, metrics } = await createDedupClient(t)
     const held = Promise.withResolvers<void>()
     state.beforeStore = () => held.promise
     const answers = [post(await open()), post(await open())]
@@ -112,7 +87,7 @@ describe('a request that comes again', () => {
 
 describe('an equal body that is no repetition', () => {
   it('is stored each time on one connection', async (t) => {
-    const { state, open, post } = await create(t)
+    const { state, open, post } = await createDedupClient(t)
     const connection = await open()
     for (let n = 0; n < 100; n += 1) assert.deepEqual(await post(connection), stored)
     assert.equal(state.stored.length, 100)
@@ -127,7 +102,7 @@ describe('an equal body that is no repetition', () => {
   })
 
   it('is stored after any other request on the connection, also one that posts nothing', async (t) => {
-    const { open, post, postAnew } = await create(t)
+    const { open, post, postAnew } = await createDedupClient(t)
     const connection = await open()
     assert.deepEqual(await post(connection), stored)
     connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -136,7 +111,7 @@ describe('an equal body that is no repetition', () => {
   })
 
   it('on another connection is suppressed as long as the first is silent, which is the price', async (t) => {
-    const { state, open, post, postAnew } = await create(t)
+    const { state, open, post, postAnew } = await createDedupClient(t)
     const first = await open()
     assert.deepEqual(await post(first), stored)
     assert.deepEqual(await postAnew(), repeated)
@@ -146,13 +121,13 @@ describe('an equal body that is no repetition', () => {
   })
 
   it('is stored from wherever it comes, when only an Idempotency-Key counts', async (t) => {
-    const { state, postAnew } = await create(t, { mode: 'idempotency_key' })
+    const { state, postAnew } = await createDedupClient(t, { mode: 'idempotency_key' })
     assert.deepEqual([await postAnew(), await postAnew()], [stored, stored])
     assert.deepEqual(state.marks, [undefined, undefined])
   })
 
   it('is stored when it is sent before the answer, and what is sent later proves nothing any more', async (t) => {
-    const { state, open, post, postAnew } = await create(t)
+    const { state, open, post, postAnew } = await createDedupClient(t)
     const connection = await open()
     const held = Promise.withResolvers<void>()
     state.beforeStore = () => held.promise
@@ -172,78 +147,9 @@ describe('an equal body that is no repetition', () => {
   })
 })
 
-describe('an equal body of a shipper that closes its connection before it sends again', () => {
-  const shipper = { 'User-Agent': 'Fluent-Bit' }
-
-  it('is stored while the answer to the first may still be read, and its own retry is recognised', async (t) => {
-    const { state, open, post } = await create(t)
-    const [first, second] = [await open(), await open()]
-    assert.deepEqual(await post(first, 'same', shipper), stored)
-    assert.deepEqual(await post(second, 'same', shipper), stored)
-    await second.end()
-    assert.deepEqual(await post(await open(), 'same', shipper), repeated, 'the retry of the second')
-    assert.deepEqual(await post(await open(), 'same', shipper), stored, 'all others are open')
-    await first.end()
-    assert.deepEqual(await post(await open(), 'same', shipper), repeated, 'the retry of the first')
-    assert.equal(state.stored.length, 3)
-    assert.equal(new Set(state.marks.map((mark) => mark?.key)).size, 3)
-  })
-
-  it('is stored while the first is in work and waited for, and joined once that was given up', async (t) => {
-    const { state, open, post, metrics } = await create(t)
-    const held = Promise.withResolvers<void>()
-    state.beforeStore = () => held.promise
-    const first = await open()
-    first.write(rawPost('/', 'same', shipper))
-    const second = post(await open(), 'same', shipper)
-    await waitFor('both', () => state.marks.length === 2)
-    first.socket.destroy()
-    await first.closed()
-    const third = post(await open(), 'same', shipper)
-    await waitFor('the joining', async () => (await metrics.httpJoinedRequests.get()).values[0]?.value)
-    held.resolve()
-    assert.deepEqual(await Promise.all([second, third]), [stored, stored])
-    assert.equal(state.stored.length, 2)
-  })
-
-  it('is recognised whatever connections are open where a proxy shows itself', async (t) => {
-    const { open, post } = await create(t)
-    const headers = { ...shipper, Via: 'x' }
-    assert.deepEqual(await post(await open(), 'same', headers), stored)
-    assert.deepEqual(await post(await open(), 'same', headers), repeated)
-  })
-})
-
-describe('a connection that ends in order', () => {
-  it('some seconds after an answer shows that it was read, and at once it shows nothing', async (t) => {
-    const { state, open, post, clock } = await create(t)
-    const quick = await open()
-    assert.deepEqual(await post(quick, 'quick'), stored)
-    await quick.end()
-    const idle = await open()
-    assert.deepEqual(await post(idle, 'idle'), stored)
-    clock.advance(5_000)
-    await idle.end()
-    assert.deepEqual(await post(await open(), 'quick'), repeated)
-    assert.deepEqual(await post(await open(), 'idle'), stored)
-    assert.deepEqual(state.stored, ['quick', 'idle', 'idle'])
-  })
-
-  it('shows nothing when it was reset', async (t) => {
-    const { open, post, clock } = await create(t)
-    const connection = await open()
-    assert.deepEqual(await post(connection), stored)
-    clock.advance(5_000)
-    connection.socket.resetAndDestroy()
-    await connection.closed()
-    await waitFor('the server to notice', async () => (await post(await open(), 'other')) !== undefined)
-    assert.deepEqual(await post(await open()), repeated)
-  })
-})
-
 describe('journal.dedup_forget_when_read', () => {
   it('never: nothing is forgotten by what is sent after it', async (t) => {
-    const { state, open, post } = await create(t, { forgetWhenRead: 'never' })
+    const { state, open, post } = await createDedupClient(t, { forgetWhenRead: 'never' })
     const connection = await open()
     assert.deepEqual(await post(connection), stored)
     assert.deepEqual(await post(connection), repeated)
@@ -256,7 +162,7 @@ describe('journal.dedup_forget_when_read', () => {
   })
 
   it('loopback: not of a connection that shows a proxy, which may have read the answer alone', async (t) => {
-    const { open, post } = await create(t)
+    const { open, post } = await createDedupClient(t)
     for (const header of ['Via', 'Forwarded', 'X-Forwarded-For']) {
       const connection = await open()
       assert.deepEqual(await post(connection, header, { [header]: 'x' }), stored)
@@ -265,7 +171,7 @@ describe('journal.dedup_forget_when_read', () => {
   })
 
   it('all: of every connection', async (t) => {
-    const { open, post } = await create(t, { forgetWhenRead: 'all' })
+    const { open, post } = await createDedupClient(t, { forgetWhenRead: 'all' })
     const connection = await open()
     assert.deepEqual(await post(connection, 'same', { Via: 'x' }), stored)
     assert.deepEqual(await post(connection, 'same', { Via: 'x' }), stored)
@@ -274,7 +180,7 @@ describe('journal.dedup_forget_when_read', () => {
 
 describe('the key of a request', () => {
   it('differs with everything that decides what is stored where', async (t) => {
-    const { state, postAnew, open } = await create(t)
+    const { state, postAnew, open } = await createDedupClient(t)
     const all: [string, Record<string, string>, string][] = [
       ['same', {}, '/'],
       ['other', {}, '/'],
@@ -296,7 +202,7 @@ describe('the key of a request', () => {
   })
 
   it('does not believe who a sender says that he is', async (t) => {
-    const { postAnew } = await create(t)
+    const { postAnew } = await createDedupClient(t)
     assert.deepEqual(await postAnew('same', { 'X-Forwarded-For': '10.0.0.1' }), stored)
     assert.deepEqual(await postAnew('same', { 'X-Forwarded-For': '10.0.0.2' }), repeated)
   })
@@ -309,7 +215,7 @@ describe('the key of a request', () => {
       idempotency_key: [stored, repeated, stored, stored, stored],
     } as const
     for (const [mode, expected] of Object.entries(cases)) {
-      const { postAnew } = await create(t, { mode: mode as keyof typeof cases })
+      const { postAnew } = await createDedupClient(t, { mode: mode as keyof typeof cases })
       const answers = [
         await postAnew('same', key('a')),
         await postAnew('same', key(' a ')),
@@ -322,13 +228,13 @@ describe('the key of a request', () => {
   })
 
   it('never makes one of two bodies, whatever their sender promises', async (t) => {
-    const { postAnew } = await create(t, { mode: 'idempotency_key' })
+    const { postAnew } = await createDedupClient(t, { mode: 'idempotency_key' })
     const headers = { 'Idempotency-Key': 'a' }
     assert.deepEqual([await postAnew('one', headers), await postAnew('two', headers)], [stored, stored])
   })
 
   it('is that of the content when the Idempotency-Key cannot be used, which is told seldom', async (t) => {
-    const { postAnew, logLines } = await create(t)
+    const { postAnew, logLines } = await createDedupClient(t)
     const long = 'x'.repeat(257)
     assert.deepEqual(await postAnew('same', { 'Idempotency-Key': 'a b' }), stored)
     assert.deepEqual(await postAnew('same', { 'Idempotency-Key': long }), repeated)
@@ -340,7 +246,7 @@ describe('the key of a request', () => {
 
 describe('without de-duplication', () => {
   it('everything is stored, and nothing is marked', async (t) => {
-    const { state, postAnew, open, post } = await create(t, { isDedupOn: false })
+    const { state, postAnew, open, post } = await createDedupClient(t, { isDedupOn: false })
     const connection = await open()
     const answers = [await post(connection), await post(connection), await postAnew(), await postAnew()]
     assert.deepEqual(answers, [stored, stored, stored, stored])
