@@ -1,7 +1,17 @@
 import { constants, deflateRawSync } from 'node:zlib'
 import { Batcher } from '../../sidecar/batch/batcher.ts'
 import { limits } from '../../sidecar/core/limits.ts'
-import type { DeadLetter, KustoGateway, RequestLedger } from '../../sidecar/core/ports.ts'
+import type {
+  BatchStore,
+  DeadLetter,
+  DeadLetterSink,
+  Deliver,
+  FileSystem,
+  KustoGateway,
+  Random,
+  RequestLedger,
+  SealedBatch,
+} from '../../sidecar/core/ports.ts'
 import { Semaphore } from '../../sidecar/core/semaphore.ts'
 import { DeliveryQueue } from '../../sidecar/delivery/delivery.ts'
 import { DiskStore } from '../../sidecar/journal/disk-store.ts'
@@ -32,11 +42,29 @@ export type SimWorld = {
   readonly random: SeededRandom
   readonly isDedupOn: boolean
   readonly onFatal: () => void
+  /** Bugs to be planted. */
+  readonly plants: Plants
   readonly keep: (letters: readonly DeadLetter[]) => void
 }
 
+/** A bug is a part that does something else than it should; each gets the right one and gives back one with the bug. */
+export type Plants = {
+  readonly fileSystem?: (right: FileSystem) => FileSystem
+  readonly random?: (right: Random) => Random
+  readonly gateway?: (right: KustoGateway) => KustoGateway
+  readonly ledger?: (right: RequestLedger) => RequestLedger
+  readonly store?: (right: DiskStore) => BatchStore
+  readonly batch?: (right: SealedBatch) => SealedBatch
+  readonly deadLetters?: (right: DeadLetterSink) => DeadLetterSink
+}
+
+function planted<Part>(plant: ((right: Part) => Part) | undefined, right: Part): Part {
+  return plant === undefined ? right : plant(right)
+}
+
 export async function startProcess(world: SimWorld): Promise<SimProcess> {
-  const { disk, clock, kusto, random } = world
+  const { disk, clock, plants } = world
+  const random = planted(plants.random, world.random)
   const metrics = createMetrics()
   const common = { clock, random, log: silentLog(), metrics }
   const process = { hasFailed: false }
@@ -46,7 +74,10 @@ export async function startProcess(world: SimWorld): Promise<SimProcess> {
     world.onFatal()
   }
   const ledger = world.isDedupOn
-    ? new MemoryLedger({ ...common, maxKeys: dedup.dedupMaxKeys, windowMs: dedup.dedupWindowMs })
+    ? planted<RequestLedger>(
+        plants.ledger,
+        new MemoryLedger({ ...common, maxKeys: dedup.dedupMaxKeys, windowMs: dedup.dedupWindowMs }),
+      )
     : undefined
   const store = await DiskStore.start({
     ...common,
@@ -55,28 +86,33 @@ export async function startProcess(world: SimWorld): Promise<SimProcess> {
     maxDiskBytes: 1e9,
     syncIntervalMs,
     ledger,
-    fileSystem: disk,
+    fileSystem: planted<FileSystem>(plants.fileSystem, disk),
     onFatal,
   })
   const delivery = new DeliveryQueue({
     ...common,
-    gateway: kusto,
-    deadLetters: { keep: async (letters) => world.keep(letters) },
+    gateway: planted(plants.gateway, world.kusto),
+    deadLetters: planted<DeadLetterSink>(plants.deadLetters, {
+      keep: async (letters) => world.keep(letters),
+    }),
     retry: { maxAttempts: 3, baseIntervalMs: 100, maxIntervalMs: 2_000 },
     maxInFlight: 4,
     maxInFlightPerDestination: 2,
   })
+  const deliver: Deliver = {
+    deliver: (batch, options) => delivery.deliver(planted(plants.batch, batch), options),
+  }
   const batcher = new Batcher({
     ...common,
-    store,
-    deliver: delivery,
+    store: plants.store === undefined ? store : plants.store(store),
+    deliver,
     ledger,
     compressions: new Semaphore(limits.compressionsInFlight),
     compress: async (rawBytes) => deflateRawSync(rawBytes, { level: 1, finishFlush: constants.Z_SYNC_FLUSH }),
     maxDestinations: 10,
     maxPendingBytes: 1e9,
   })
-  for (const batch of await store.recover()) void delivery.deliver(batch, { keepExhausted: true })
+  for (const batch of await store.recover()) void deliver.deliver(batch, { keepExhausted: true })
   return Object.assign(process, { store, batcher, delivery, ledger })
 }
 

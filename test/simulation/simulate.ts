@@ -17,7 +17,7 @@ import { MemoryFileSystem } from '../fakes/memory-file-system.ts'
 import { ManualClock } from '../fakes/manual-clock.ts'
 import { SeededRandom } from '../fakes/seeded-random.ts'
 import { aBlock, aTarget } from '../helpers/batches.ts'
-import { LifeClock, startProcess, syncIntervalMs, type SimProcess } from './sim-process.ts'
+import { LifeClock, startProcess, syncIntervalMs, type Plants, type SimProcess } from './sim-process.ts'
 import { SimKusto, noKustoFaults, type KustoFaults } from './sim-kusto.ts'
 import { SimShipper, type SimBody, type SimConnection } from './sim-shipper.ts'
 
@@ -41,13 +41,14 @@ const heartbeat: SimBody = { text: 'T0:heartbeat', records: ['T0:heartbeat'] }
 const pollIntervalMs = 1_000
 const pollTimeoutMs = 10_000
 
-export async function simulate(seed: number, guarantee: Guarantee): Promise<Outcome> {
-  const run = new Run(seed, guarantee)
+export async function simulate(seed: number, guarantee: Guarantee, plants: Plants = {}): Promise<Outcome> {
+  const run = new Run(seed, guarantee, plants)
   return run.play()
 }
 
 class Run {
   readonly #guarantee: Guarantee
+  readonly #plants: Plants
   readonly #random: SeededRandom
   readonly #clock = new ManualClock()
   readonly #kusto: SimKusto
@@ -64,7 +65,8 @@ class Run {
   #life = new LifeClock(this.#clock)
   #process: SimProcess | undefined
 
-  constructor(seed: number, guarantee: Guarantee) {
+  constructor(seed: number, guarantee: Guarantee, plants: Plants) {
+    this.#plants = plants
     const random = new SeededRandom(seed)
     this.#random = random
     this.#guarantee = guarantee
@@ -169,6 +171,7 @@ class Run {
       clock: this.#life,
       kusto: this.#kusto,
       random: this.#random,
+      plants: this.#plants,
       isDedupOn: this.#guarantee === 'exactly_once',
       // As the process ends itself: nothing after it reaches the disk.
       onFatal: () => {
@@ -265,12 +268,10 @@ class Run {
   }
 
   #judge(): { problems: string[]; duplicates: number } {
-    const { rows, partialRecords, complaints } = this.#kusto
+    const { rows, complaints } = this.#kusto
     const problems = [...complaints]
     const isKept = (record: string) => rows.has(record) || this.#deadLetters.has(record)
-    const lost = [...this.#acknowledged.keys()].filter(
-      (record) => !isKept(record) && !partialRecords.has(record),
-    )
+    const lost = [...this.#acknowledged.keys()].filter((record) => !isKept(record))
     if (lost.length > 0)
       problems.push(`${lost.length} of ${this.#acknowledged.size} records were lost: ${lost[0]}`)
     const strangers = [...rows.keys()].filter(
