@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { CommitOutcome, SealedBatch, Sending } from '../../sidecar/core/ports.ts'
+import type { Settlement } from '../../sidecar/core/settlement.ts'
 import { QueuedIngestion } from '../../sidecar/kusto/gateway.ts'
 import { noFaults } from '../../sidecar/local-kusto/faults.ts'
 import { startLocalKusto, type LocalKusto } from '../../sidecar/local-kusto/local-kusto.ts'
@@ -42,7 +43,8 @@ describe('the gateway and a staging table', () => {
 
   const newRows = () => kusto.rowCount('Logs', 'App') - rowsBefore
   const leftRows = () => kusto.rowCount('Logs', 'App_staging')
-  const aBatch = (settlement = staged) => aSealedBatch({ records: ['{"n":1}', '{"n":2}'], settlement })
+  const aBatch = (settlement: Settlement = staged) =>
+    aSealedBatch({ records: ['{"n":1}', '{"n":2}'], settlement })
 
   /** What a process has of Kusto; another one each time, since it may have died. */
   async function withGateway<Result>(work: (gateway: QueuedIngestion) => Promise<Result>): Promise<Result> {

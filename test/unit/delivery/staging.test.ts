@@ -105,6 +105,22 @@ describe('a batch that goes through a staging table', () => {
     assert.deepEqual(await replaced(world), { KUSTO_MESSAGE_LOST: 1 })
   })
 
+  it('takes an outage for no sign that its rows are gone', async () => {
+    const world = new World(staging)
+    let isDown = true
+    world.kusto.fault = (call) => (call === 'commit' && isDown ? { before: 'KUSTO_UNAVAILABLE' } : undefined)
+    void world.add('a')
+    await world.run(hourMs)
+    const rows = world.kusto.staged.get('a') ?? 0
+    world.kusto.staged.delete('a')
+    isDown = false
+    await world.run(40_000)
+    assert.equal(world.kusto.count('withdraw'), 0)
+    world.kusto.staged.set('a', rows)
+    await endsInTheTable(world, 120_000)
+    assert.equal(world.kusto.count('enqueue'), 1)
+  })
+
   it('is moved, with a warning, when Kusto said that the ingestion failed for good', async () => {
     const world = new World(staging)
     world.kusto.fate = () => ({ status: 'KUSTO_INGESTION_FAILED' })
