@@ -114,10 +114,12 @@ describe('a batch that goes through a staging table', () => {
     const rows = world.kusto.staged.get('a') ?? 0
     world.kusto.staged.delete('a')
     isDown = false
-    await world.run(40_000)
+    const asked = world.kusto.count('commit')
+    while (world.kusto.count('commit') === asked) await world.run(1_000)
+    await world.run(5_000)
     assert.equal(world.kusto.count('withdraw'), 0)
     world.kusto.staged.set('a', rows)
-    await endsInTheTable(world, 120_000)
+    await endsInTheTable(world, hourMs / 4)
     assert.equal(world.kusto.count('enqueue'), 1)
   })
 
