@@ -126,6 +126,7 @@ function toSettlement(write: ConfigFile['write']): Settlement {
     isPolled: isExactlyOnce || write.poll_for_ingestion_status,
     pollIntervalMs: write.poll_interval_ms,
     pollTimeoutMs: write.poll_timeout_ms,
+    ...(write.commit === 'staging' ? { stagingTableSuffix: write.staging_table_suffix } : {}),
   }
 }
 

@@ -117,6 +117,8 @@ export const routeSection = z.strictObject({
   client_batch_size_limit_mb: writeKeys.client_batch_size_limit_mb.exactOptional(),
   flush_immediately: writeKeys.flush_immediately.exactOptional(),
   delivery_guarantee: writeKeys.delivery_guarantee.exactOptional(),
+  commit: writeKeys.commit.exactOptional(),
+  staging_table_suffix: writeKeys.staging_table_suffix.exactOptional(),
   poll_for_ingestion_status: writeKeys.poll_for_ingestion_status.exactOptional(),
   poll_interval_ms: writeKeys.poll_interval_ms.exactOptional(),
   poll_timeout_ms: writeKeys.poll_timeout_ms.exactOptional(),

@@ -2,7 +2,8 @@ import type { Check, Path } from './check.ts'
 import type { RouteFile } from './route-section.ts'
 import type { ConfigFile } from './schema.ts'
 
-type Keys = 'delivery_guarantee' | 'poll_for_ingestion_status' | 'poll_interval_ms' | 'poll_timeout_ms'
+type Keys =
+  'delivery_guarantee' | 'commit' | 'poll_for_ingestion_status' | 'poll_interval_ms' | 'poll_timeout_ms'
 type Own = Pick<RouteFile, Keys>
 
 /** What needs the journal and is asked for without it, and times of polling that contradict each other. */
@@ -35,6 +36,27 @@ function checkOwn(file: ConfigFile, own: Own, path: Path, { when, report }: Chec
       at('delivery_guarantee'),
       'is "exactly_once", which needs journal.enabled: true: a batch must be on disk before its message is sent; without a disk use at_least_once',
     )
+  })
+  const guarantees = [
+    at('delivery_guarantee'),
+    at('commit'),
+    ['write', 'delivery_guarantee'],
+    ['write', 'commit'],
+  ]
+  when(guarantees, () => {
+    if (own.delivery_guarantee === undefined && own.commit === undefined) return
+    const guarantee = own.delivery_guarantee ?? file.write.delivery_guarantee
+    if (guarantee === 'exactly_once' || (own.commit ?? file.write.commit) === 'in_place') return
+    if (own.commit === undefined)
+      report(
+        at('delivery_guarantee'),
+        `is "${guarantee}", while write.commit is "staging", which needs exactly_once; write commit: in_place here`,
+      )
+    else
+      report(
+        at('commit'),
+        `is "staging", which needs delivery_guarantee: exactly_once and not ${guarantee}: without a tag for each batch nobody knows which rows to move`,
+      )
   })
   when([at('poll_for_ingestion_status'), ['journal', 'enabled']], () => {
     if (file.journal.enabled || own.poll_for_ingestion_status !== true) return

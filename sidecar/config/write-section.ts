@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { optionDocs, text, wholeNumber } from './option-docs.ts'
+import { kustoNameProblem } from '../core/kusto-name.ts'
+import { checkedText, optionDocs, text, wholeNumber } from './option-docs.ts'
 
 const tags = z.array(text(256)).max(50)
 
@@ -26,6 +27,15 @@ export const writeKeys = {
   client_batch_size_limit_mb: wholeNumber(1, 1_000),
   flush_immediately: z.boolean(),
   delivery_guarantee: z.enum(['none', 'at_least_once', 'exactly_once']),
+  commit: z.enum(['in_place', 'staging']),
+  staging_table_suffix: checkedText(
+    (value) => {
+      if (value === '' || value.length > 100) return 'expected 1 to 100 characters'
+      const problem = kustoNameProblem(`x${value}`)
+      return problem === undefined ? undefined : `the name ${problem}`
+    },
+    { repeatsValue: true },
+  ),
   poll_for_ingestion_status: z.boolean(),
   poll_interval_ms: wholeNumber(10, 3_600_000),
   poll_timeout_ms: wholeNumber(10, 86_400_000),
@@ -61,6 +71,18 @@ export const writeSection = z.strictObject({
       '`exactly_once`: they are forced to disk together with the key of the request, what a shipper sends again is not stored again (`journal.dedup`), and each batch is followed until Kusto says that it is ingested. ' +
       'It needs the journal and costs a sync of the disk for each group of requests, a question to Kusto for each batch, and blobs that Kusto does not aggregate: make batches large.',
     example: 'exactly_once',
+  }),
+  commit: writeKeys.commit.default('in_place').register(optionDocs, {
+    text:
+      'How rows of `exactly_once` come into their table. `in_place`: Kusto ingests them into it. ' +
+      '`staging`: into a table beside it, where they are counted, and from there they are moved into it by one command, all of a batch or none. So nothing comes twice when two messages race, and nothing is lost when a batch is ingested in part. ' +
+      'It needs the role Table Admin on both tables and Azure Data Explorer, costs some commands for each batch, and shows records later by the time of these.',
+    example: 'staging',
+  }),
+  staging_table_suffix: writeKeys.staging_table_suffix.default('_staging').register(optionDocs, {
+    text: 'What comes after the name of a table in that of its staging table. The sidecar makes that table; no other may have the name. Only for `commit: staging`.',
+    expected: '1 to 100 characters that a table name may have',
+    example: '.staging',
   }),
   poll_for_ingestion_status: writeKeys.poll_for_ingestion_status.default(false).register(optionDocs, {
     text:

@@ -62,7 +62,16 @@ export function targetKey(target: Target): string {
     s.isPolled,
     s.pollIntervalMs,
     s.pollTimeoutMs,
+    s.stagingTableSuffix ?? null,
   ])
+}
+
+/** The table into which the messages of a batch bring its rows. */
+export function ingestedTable(batch: {
+  readonly destination: Destination
+  readonly settlement: Settlement
+}): string {
+  return batch.destination.table + (batch.settlement.stagingTableSuffix ?? '')
 }
 
 /** `database.table`, for logs and metric labels. */

@@ -189,6 +189,10 @@ export const errorCatalog = {
     disposition: 'retry',
     summary: 'Nothing was heard of an ingestion message for write.poll_timeout_ms.',
   },
+  KUSTO_STAGING_REFUSED: {
+    disposition: 'retry',
+    summary: 'Kusto refuses what a batch with write.commit: staging needs.',
+  },
   KUSTO_INGESTION_FAILED: { disposition: 'dead-letter', summary: 'Kusto refused the batch for good.' },
   KUSTO_INGESTION_PARTIAL: {
     disposition: 'dead-letter',

@@ -159,6 +159,15 @@ export type IngestionOutcome =
    */
   | { readonly kind: 'failed'; readonly error: SidecarError }
 
+/** What became of the rows of a batch that go through a staging table. */
+export type CommitOutcome =
+  /** They are in the table of the batch, all of them, once. */
+  | { readonly kind: 'committed' }
+  /** Neither table has any. */
+  | { readonly kind: 'absent' }
+  /** The staging table had another number of rows than the batch has records. They were dropped; the table has none. */
+  | { readonly kind: 'discarded'; readonly rowCount: number }
+
 export type KustoTrouble = {
   /** Ingestion resources cannot be fetched. */
   readonly service?: string
@@ -180,8 +189,16 @@ export interface KustoGateway {
   enqueue(batch: SealedBatch, sending: Sending): Promise<'sent' | 'unknown'>
   /** What became of this message, by the row of the status table. Pending, too, when there is no such row or table. */
   statusOf(batch: SealedBatch, sending: Sending): Promise<IngestionOutcome>
-  /** Whether the table has an extent with the tag of this batch; undefined when we are not allowed to ask. */
+  /**
+   * Whether the table has an extent with the tag of this batch; undefined when we are not allowed to ask. Of a batch with a staging table:
+   * whether either table has; rejects when we are not allowed to ask.
+   */
   isIngested(batch: SealedBatch): Promise<boolean | undefined>
+  /**
+   * Moves the rows of a batch from its staging table into its table, if they are exactly as many as it has records. Doing it twice moves
+   * them once. A rejection says nothing about whether they were moved.
+   */
+  commit(batch: SealedBatch): Promise<CommitOutcome>
   /**
    * Deletes the blob of a message that may still be under way, so that it can bring nothing any more. True when the blob is certainly
    * gone; false when Kusto does not let us.

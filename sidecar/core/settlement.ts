@@ -14,6 +14,11 @@ export type Settlement = {
   readonly pollIntervalMs: number
   /** Silence for so long after a message: at-least-once stops asking, exactly-once takes the message for lost. */
   readonly pollTimeoutMs: number
+  /**
+   * The rows go into a table beside that of the batch, whose name has this after it, and are moved from there when all of them are in it.
+   * Undefined: they go into the table itself. Only with `isExactlyOnce`.
+   */
+  readonly stagingTableSuffix?: string
 }
 
 /** Settled as soon as the message is in Kusto's queue. */

@@ -3,7 +3,14 @@ import { SidecarError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { IngestionOutcome, Sending } from '../core/ports.ts'
 import { replaceMessage } from './attempts.ts'
-import { longPatienceMs, type AskingState, type Life, type Next, type StepContext } from './batch-life.ts'
+import {
+  longPatienceMs,
+  type Arrival,
+  type AskingState,
+  type Life,
+  type Next,
+  type StepContext,
+} from './batch-life.ts'
 import { delivered } from './end.ts'
 import { askAgain } from './pace.ts'
 
@@ -29,7 +36,7 @@ function unanswered(context: StepContext, life: Life, state: AskingState): Next 
     if (isExactlyOnce && nowMs - life.lookedAtMs >= pollTimeoutMs)
       return { state: { ...state, name: 'looking' }, afterMs: 0 }
   }
-  if (state.name === 'seen' && nowMs >= state.untilMs) return ingested(context, life, 'found')
+  if (state.name === 'seen' && nowMs >= state.untilMs) return arrived(context, life, state.sending, 'found')
   return askAgain(context, life, state.name === 'looking' ? { ...state, name: 'confirming' } : state)
 }
 
@@ -52,12 +59,14 @@ async function askOnce(context: StepContext, life: Life, state: AskingState): Pr
     case 'seen': {
       const outcome = await gateway.statusOf(batch, sending)
       const isPart = outcome.kind === 'failed' && outcome.error.code === 'KUSTO_INGESTION_PARTIAL'
-      return isPart ? refusedForGood(context, life, outcome.error) : ingested(context, life, 'found')
+      return isPart
+        ? arrivedInPart(context, life, sending, outcome.error)
+        : arrived(context, life, sending, 'found')
     }
     case 'doubting': {
       const isThere = await gateway.isIngested(batch)
       if (isThere !== true) return refusedForGood(context, life, state.why)
-      return ingested(context, life, 'found', state.why)
+      return arrived(context, life, sending, 'found', state.why)
     }
     case 'checking': {
       const isThere = await gateway.isIngested(batch)
@@ -66,7 +75,10 @@ async function askOnce(context: StepContext, life: Life, state: AskingState): Pr
     }
     case 'withdrawing': {
       const isGone = await gateway.withdraw(sending)
-      return isGone ? fence(life, sending, state.why) : unfenced(context, life, state)
+      if (state.isDiscarded === true) return fence(life, { name: 'last-look', sending, why: state.why })
+      return isGone
+        ? fence(life, { name: 'fenced', sending, why: state.why })
+        : unfenced(context, life, state)
     }
     case 'fenced': {
       const outcome = await gateway.statusOf(batch, sending)
@@ -91,7 +103,8 @@ function known(
   outcome: IngestionOutcome,
 ): Next | undefined {
   if (outcome.kind === 'pending') return undefined
-  if (outcome.kind === 'ingested') return ingested(context, life, outcome.isRepeat ? 'repeat' : 'ingested')
+  if (outcome.kind === 'ingested')
+    return arrived(context, life, sending, outcome.isRepeat ? 'repeat' : 'ingested')
   const { error: why } = outcome
   const { isExactlyOnce } = life.batch.settlement
   if (isForNow(outcome)) {
@@ -99,7 +112,8 @@ function known(
     return { state: { name: 'checking', sending, why, isOver: true }, afterMs: 0 }
   }
   // A part of the batch is in the table either way, so asking the table would tell nothing.
-  if (!isExactlyOnce || why.code === 'KUSTO_INGESTION_PARTIAL') return refusedForGood(context, life, why)
+  if (why.code === 'KUSTO_INGESTION_PARTIAL') return arrivedInPart(context, life, sending, why)
+  if (!isExactlyOnce) return refusedForGood(context, life, why)
   return { state: { name: 'doubting', sending, why }, afterMs: 0 }
 }
 
@@ -136,10 +150,10 @@ function seen({ clock }: StepContext, { batch }: Life, sending: Sending): Next {
 }
 
 /** The blob is gone. Only a message that was being ingested at that moment can still bring rows, and it needs a moment to show. */
-function fence(life: Life, sending: Sending, why: SidecarError): Next {
+function fence(life: Life, state: AskingState): Next {
   const { pollIntervalMs } = life.batch.settlement
   life.askIntervalMs = pollIntervalMs
-  return { state: { name: 'fenced', sending, why }, afterMs: Math.max(limits.minGraceMs, 2 * pollIntervalMs) }
+  return { state, afterMs: Math.max(limits.minGraceMs, 2 * pollIntervalMs) }
 }
 
 function unfenced(
@@ -154,12 +168,30 @@ function unfenced(
   return replaceMessage(context, life, sending, why, { isFenced: false })
 }
 
-function ingested(
+/** The rows are where the message was to bring them. */
+function arrived(
   context: StepContext,
   life: Life,
-  outcome: 'ingested' | 'repeat' | 'found',
-  inSpiteOf?: SidecarError,
+  sending: Sending,
+  outcome: Arrival,
+  why?: SidecarError,
 ): Next {
+  const { stagingTableSuffix, pollIntervalMs, pollTimeoutMs } = life.batch.settlement
+  if (stagingTableSuffix === undefined) return ingested(context, life, outcome, why)
+  life.askIntervalMs = pollIntervalMs
+  const untilMs = context.clock.monotonic() + pollTimeoutMs
+  const state = { name: 'committing', sending, outcome, untilMs } as const
+  return { state: why === undefined ? state : { ...state, why }, afterMs: 0 }
+}
+
+function arrivedInPart(context: StepContext, life: Life, sending: Sending, why: SidecarError): Next {
+  // In a staging table the part can be counted, and dropped.
+  return life.batch.settlement.stagingTableSuffix === undefined
+    ? refusedForGood(context, life, why)
+    : arrived(context, life, sending, 'ingested', why)
+}
+
+export function ingested(context: StepContext, life: Life, outcome: Arrival, inSpiteOf?: SidecarError): Next {
   confirmed(context, life, outcome)
   const fields = {
     event: 'batch.ingested',
@@ -199,10 +231,10 @@ function unconfirmed(context: StepContext, life: Life): Next {
   return delivered(context, life)
 }
 
-function confirmed(
+export function confirmed(
   { metrics, clock }: StepContext,
   { sentAtMs }: Life,
-  outcome: 'ingested' | 'repeat' | 'found' | 'failed' | 'partial',
+  outcome: Arrival | 'failed' | 'partial',
 ): void {
   metrics.deliveryConfirmations.inc({ outcome })
   if (sentAtMs !== undefined) metrics.deliveryConfirmSeconds.observe((clock.monotonic() - sentAtMs) / 1000)

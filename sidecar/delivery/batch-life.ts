@@ -34,12 +34,17 @@
  * |               |                              | it has not                           | `sending`, the next number                          |
  * | `seen`*       | ask for the status           | ingested in part                     | `keeping`                                           |
  * |               |                              | anything else, or no answer for long | `settling`                                          |
+ * | `committing`**| count and move the rows      | moved, now or earlier                | `settling`                                          |
+ * |               |                              | not as many as records, dropped      | `withdrawing`, then `last-look`                     |
+ * |               |                              | so each time                         | `keeping`                                           |
+ * |               |                              | in neither table                     | `committing`, for long; then `withdrawing`          |
  * | `keeping`     | write dead letters           | done                                 | `settling`                                          |
  * | `repairing`   | repair the file              | a new batch                          | `sending` it, or `keeping` it                       |
  * |               |                              | nothing was whole                    | `ended`                                             |
  * | `settling`    | remove the file              | done                                 | `ended`                                             |
  *
- * `*`: only for exactly-once. A step that fails in another way (Kusto is away, the disk is full) is done again later, in the same state.
+ * `*`: only for exactly-once. `**`: only with a staging table, and then in place of each `settling` and `keeping` that follows from rows
+ * that are in the table, or a part of them; asking the table then means both tables. A step that fails in another way (Kusto is away, the disk is full) is done again later, in the same state.
  *
  * What is durable: the file of the batch, and for exactly-once the last `Sending`. So a later process begins in `sending` when none is
  * recorded, and else in `confirming`.
@@ -82,8 +87,23 @@ export type AskingState =
       readonly why: SidecarError
       /** Kusto said that this message is over. */
       readonly isOver: boolean
+      /** What it brought to the staging table was dropped, so that its status tells nothing any more. */
+      readonly isDiscarded?: boolean
     }
   | { readonly name: 'fenced' | 'last-look'; readonly sending: Sending; readonly why: SidecarError }
+
+/** How the rows of a message came: as it said, by an earlier message, or seen in the table alone. */
+export type Arrival = 'ingested' | 'repeat' | 'found'
+
+export type CommittingState = {
+  readonly name: 'committing'
+  readonly sending: Sending
+  readonly outcome: Arrival
+  /** In spite of what Kusto said of the message. */
+  readonly why?: SidecarError
+  /** When rows that are nowhere count as lost, by the monotonic clock. */
+  readonly untilMs: number
+}
 
 export type EndingState =
   | { readonly name: 'keeping'; readonly why: SidecarError }
@@ -93,7 +113,11 @@ export type EndingState =
   | { readonly name: 'settling'; readonly error?: SidecarError }
 
 export type State =
-  SendingState | AskingState | EndingState | { readonly name: 'ended'; readonly error?: SidecarError }
+  | SendingState
+  | AskingState
+  | CommittingState
+  | EndingState
+  | { readonly name: 'ended'; readonly error?: SidecarError }
 
 /** The next state, and after how long its step is to be done. */
 export type Next = { readonly state: State; readonly afterMs: number }
@@ -115,6 +139,8 @@ export type Life = {
   askIntervalMs: number
   /** When this process posted the message that is under way, by the monotonic clock. */
   sentAtMs: number | undefined
+  /** How many rows were dropped from the staging table the last time, and how often so many in a row. */
+  discarded?: { readonly rowCount: number; readonly times: number }
 }
 
 /** What the steps work with. */

@@ -15,11 +15,13 @@ import { ask } from './ask.ts'
 import {
   newLife,
   type AskingState,
+  type CommittingState,
   type Life,
   type Next,
   type State,
   type StepContext,
 } from './batch-life.ts'
+import { commit } from './commit.ts'
 import { end } from './end.ts'
 import { FailingQuestions } from './failing-questions.ts'
 import { QuestionQueue } from './question-queue.ts'
@@ -115,6 +117,7 @@ export class DeliveryQueue implements Deliver {
   async #take(life: Life): Promise<Next> {
     const { state } = life
     if (state.name === 'sending') return send(this.#context, life, state)
+    if (state.name === 'committing') return commit(this.#context, life, state)
     if (isAsking(state)) return ask(this.#context, life, state)
     if (state.name === 'ended') return { state, afterMs: 0 }
     return end(this.#context, life, state)
@@ -152,6 +155,6 @@ export class DeliveryQueue implements Deliver {
   }
 }
 
-function isAsking(state: State): state is AskingState {
+function isAsking(state: State): state is AskingState | CommittingState {
   return 'sending' in state
 }

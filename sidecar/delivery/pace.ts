@@ -1,6 +1,13 @@
 import { limits } from '../core/limits.ts'
 import type { Sending } from '../core/ports.ts'
-import { patienceMs, type AskingState, type Life, type Next, type StepContext } from './batch-life.ts'
+import {
+  patienceMs,
+  type AskingState,
+  type CommittingState,
+  type Life,
+  type Next,
+  type StepContext,
+} from './batch-life.ts'
 import { Silence } from './silence.ts'
 
 /** The message is under way, and what became of it is asked from now on. */
@@ -20,7 +27,12 @@ export function startConfirming(context: StepContext, life: Life, sending: Sendi
  * The same question again. For exactly-once later each time, since it is asked for as long as it takes. `atMostMs`: when it will be of
  * interest at the latest.
  */
-export function askAgain(context: StepContext, life: Life, state: AskingState, atMostMs = Infinity): Next {
+export function askAgain(
+  context: StepContext,
+  life: Life,
+  state: AskingState | CommittingState,
+  atMostMs = Infinity,
+): Next {
   const afterMs = Math.min(jittered(context, life.askIntervalMs), Math.max(1, atMostMs))
   const { isExactlyOnce, pollIntervalMs } = life.batch.settlement
   if (isExactlyOnce)

@@ -4,10 +4,11 @@ import { codeOf, messageOf, type SidecarError } from '../core/errors.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { AccountRanking } from './ranking.ts'
 
-export type Operation = 'upload' | 'enqueue' | 'status_row' | 'status' | 'extents' | 'withdraw'
+export type Operation =
+  'staging' | 'upload' | 'enqueue' | 'status_row' | 'status' | 'extents' | 'withdraw' | 'commit'
 
 /** Every batch is uploaded and enqueued, but not asked after, so that these troubles would otherwise be told for ever. */
-const fadingOperations = ['withdraw', 'status', 'extents'] as const
+const fadingOperations = ['staging', 'commit', 'withdraw', 'status', 'extents'] as const
 const fadeMs = 5 * 60_000
 
 export type CallOptions<Result> = {

@@ -10,7 +10,7 @@ import { quotedName, quotedText } from './kusto-text.ts'
 const refusalMs = 10 * 60_000
 const maxRefusals = 1_000
 
-function tagOf(batchId: BatchId): string {
+export function tagOf(batchId: BatchId): string {
   return `ingest-by:${batchId}`
 }
 
@@ -23,16 +23,20 @@ export function extentsCommand(table: string, batchId: BatchId): string {
  * `has` finds is not enough: the id of batch 12 begins with that of batch 1.
  */
 export function carriesTag(tags: unknown, tag: string): boolean {
-  if (Array.isArray(tags)) return tags.includes(tag)
-  if (typeof tags !== 'string') return false
+  return tagsOf(tags).includes(tag)
+}
+
+export function tagsOf(tags: unknown): string[] {
+  if (Array.isArray(tags)) return tags.filter((tag) => typeof tag === 'string')
+  if (typeof tags !== 'string') return []
   if (tags.trimStart().startsWith('[')) {
     try {
-      return carriesTag(JSON.parse(tags) as unknown[], tag)
+      return tagsOf(JSON.parse(tags) as unknown[])
     } catch {
       // Then it is a text that only begins like an array.
     }
   }
-  return tags.split(/\s+/).includes(tag)
+  return tags.split(/\s+/)
 }
 
 export class ExtentQuestions {

@@ -2,6 +2,7 @@
 import { Agent } from 'undici'
 import type {
   Clock,
+  CommitOutcome,
   IngestionOutcome,
   KustoGateway,
   KustoTrouble,
@@ -10,7 +11,7 @@ import type {
   Sending,
   UploadedBlob,
 } from '../core/ports.ts'
-import { destinationLabel } from '../core/destination.ts'
+import { destinationLabel, ingestedTable } from '../core/destination.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Log } from '../observability/log.ts'
@@ -22,7 +23,7 @@ import { kustoError } from './classify.ts'
 import { EngineClient } from './engine.ts'
 import { createTokenSource } from './engine-token.ts'
 import { ExtentQuestions } from './extents.ts'
-import { outcomeOf, staleTokenCode } from './ingestion-outcome.ts'
+import { isTableUnknown, outcomeOf, staleTokenCode } from './ingestion-outcome.ts'
 import {
   IngestionResourceCache,
   type IngestionResources,
@@ -35,6 +36,8 @@ import { blobNameOf, sourceIdOf } from './names.ts'
 import { postMessage } from './queues.ts'
 import { AccountRanking } from './ranking.ts'
 import { withoutSas } from './redact.ts'
+import { StagingCommits } from './staging-commit.ts'
+import { StagingTables } from './staging-table.ts'
 import { readRow, writeRow, type StatusPlace } from './status-rows.ts'
 import { StatusTableClient } from './status-table.ts'
 
@@ -58,6 +61,8 @@ export class QueuedIngestion implements KustoGateway {
   readonly #messages: MessageBuilder
   readonly #ranking: AccountRanking
   readonly #extents: ExtentQuestions
+  readonly #stagingTables: StagingTables
+  readonly #commits: StagingCommits
   readonly #calls: Calls
 
   constructor(options: GatewayOptions) {
@@ -93,6 +98,8 @@ export class QueuedIngestion implements KustoGateway {
     const tokens = createTokenSource(options)
     const engine = new EngineClient({ clusterUrl, dispatcher: this.#agent, tokens, random })
     this.#extents = new ExtentQuestions({ engine, clock, log })
+    this.#stagingTables = new StagingTables({ engine, clock, log })
+    this.#commits = new StagingCommits({ engine, log })
   }
 
   async probe(): Promise<void> {
@@ -104,6 +111,7 @@ export class QueuedIngestion implements KustoGateway {
   }
 
   async upload(batch: SealedBatch, sendingNumber: number, earlier?: UploadedBlob): Promise<UploadedBlob> {
+    if (isStaged(batch)) await this.#calls.measure('staging', () => this.#stagingTables.prepare(batch))
     const { containers } = await this.#resources.get()
     if (earlier !== undefined && withSas(containers, earlier) !== undefined) return earlier
     const container = this.#choose('container', containers)
@@ -149,15 +157,23 @@ export class QueuedIngestion implements KustoGateway {
     const row = await this.#calls.measure('status', () => readRow(this.#statusTables, statusTables, sourceId))
     // The next message must not carry the same token.
     if (row?.errorCode === staleTokenCode) this.#resources.refuse()
-    return outcomeOf(row, { batchId: batch.id, destination: destinationLabel(batch.destination), sourceId })
+    const isMade = isStaged(batch)
+    if (isMade && isTableUnknown(row)) this.#stagingTables.forget(batch)
+    const destination = destinationLabel(batch.destination)
+    return outcomeOf(row, { batchId: batch.id, destination, sourceId, isStaged: isMade })
   }
 
   async isIngested(batch: SealedBatch): Promise<boolean | undefined> {
+    if (isStaged(batch)) return this.#calls.measure('extents', () => this.#commits.isIngested(batch))
     if (this.#extents.isRefused(batch)) return undefined
     const answer = await this.#calls.measure('extents', () => this.#extents.ask(batch), {
       failureOf: (one) => (one.kind === 'refused' ? one.error : undefined),
     })
     return this.#extents.judge(batch, answer)
+  }
+
+  commit(batch: SealedBatch): Promise<CommitOutcome> {
+    return this.#calls.measure('commit', () => this.#commits.commit(batch))
   }
 
   async withdraw(sending: Sending): Promise<boolean> {
@@ -194,13 +210,19 @@ export class QueuedIngestion implements KustoGateway {
 
   /** Undefined when there can be no row. The message is sent all the same: data late is better than no data. */
   async #writeStatusRow(
-    { id, destination: { database, table } }: SealedBatch,
+    batch: SealedBatch,
     { number, blob }: Sending,
     { statusTables }: IngestionResources,
   ): Promise<StatusPlace | undefined> {
     const { clock, log } = this.#options
-    const sourceId = sourceIdOf(id, number)
-    const row = { sourceId, blobUrl: withoutSas(blob.url), database, table, updatedOn: isoTime(clock.now()) }
+    const { id, destination } = batch
+    const row = {
+      sourceId: sourceIdOf(id, number),
+      blobUrl: withoutSas(blob.url),
+      database: destination.database,
+      table: ingestedTable(batch),
+      updatedOn: isoTime(clock.now()),
+    }
     const effect = 'Kusto will not be asked to report how the ingestion ends.'
     try {
       const place = await this.#calls.measure('status_row', () =>
@@ -224,4 +246,8 @@ export class QueuedIngestion implements KustoGateway {
     if (chosen === undefined) throw new SidecarError('KUSTO_NO_RESOURCES', `Kusto handed out no ${kind}.`)
     return chosen
   }
+}
+
+function isStaged({ settlement }: SealedBatch): boolean {
+  return settlement.stagingTableSuffix !== undefined
 }

@@ -12,12 +12,20 @@ export const staleTokenCode = 'BadRequest_InvalidKustoIdentityToken'
 /** Codes of failures that Kusto calls permanent and a new message can end well. */
 const worthAnotherMessage = new Set(['General_RetryAttemptsExceeded', staleTokenCode])
 
+const tableUnknown = new Set([
+  'BadRequest_TableNotExist',
+  'BadRequest_EntityNotFound',
+  'BadRequest_TableAccessDenied',
+])
+
 /** Which ingestion it is, for the messages of errors. */
 export type IngestionName = {
   readonly batchId: string
   /** `database.table`. */
   readonly destination: string
   readonly sourceId: string
+  /** Into a table that the sidecar makes. */
+  readonly isStaged?: boolean
 }
 
 /** `row` is undefined when there is none. */
@@ -31,7 +39,7 @@ export function outcomeOf(row: StatusRow | undefined, name: IngestionName): Inge
     case 'Succeeded':
       return { kind: 'ingested', isRepeat: false }
     case 'Failed':
-      return failed(codeOfFailure(row), 'failed', row, name)
+      return failed(codeOfFailure(row, name), 'failed', row, name)
     case 'PartiallySucceeded':
       return failed('KUSTO_INGESTION_PARTIAL', 'brought only a part of its records', row, name)
     case 'Skipped':
@@ -41,7 +49,14 @@ export function outcomeOf(row: StatusRow | undefined, name: IngestionName): Inge
   }
 }
 
-function codeOfFailure({ errorCode, failureStatus }: StatusRow): ErrorCode {
+/** Kusto learns of a new table minutes after it was made; and a staging table may have been dropped. */
+export function isTableUnknown(row: StatusRow | undefined): boolean {
+  return row !== undefined && tableUnknown.has(row.errorCode)
+}
+
+function codeOfFailure(row: StatusRow, { isStaged }: IngestionName): ErrorCode {
+  const { errorCode, failureStatus } = row
+  if (isStaged === true && isTableUnknown(row)) return 'KUSTO_INGESTION_TRANSIENT'
   if (failureStatus === 'Transient' || failureStatus === 'Exhausted') return 'KUSTO_INGESTION_TRANSIENT'
   if (errorCode.startsWith('Download_')) return 'KUSTO_BLOB_LOST'
   return worthAnotherMessage.has(errorCode) ? 'KUSTO_INGESTION_TRANSIENT' : 'KUSTO_INGESTION_FAILED'

@@ -9,6 +9,7 @@
  */
 import assert from 'node:assert/strict'
 import type * as Sdk from 'azure-kusto-ingest'
+import { ingestedTable } from '../core/destination.ts'
 import type { BatchId, SealedBatch } from '../core/ports.ts'
 import type { StatusPlace } from './status-rows.ts'
 
@@ -80,7 +81,8 @@ function reportingTo(sdk: typeof Sdk, { tableUrl, key }: StatusPlace) {
   }
 }
 
-function propertiesOf(sdk: typeof Sdk, { destination: d, settlement, id }: SealedBatch) {
+function propertiesOf(sdk: typeof Sdk, batch: SealedBatch) {
+  const { destination: d, settlement, id } = batch
   const mapping =
     d.ingestionMappingRef === undefined
       ? {}
@@ -90,7 +92,7 @@ function propertiesOf(sdk: typeof Sdk, { destination: d, settlement, id }: Seale
         }
   return new sdk.IngestionProperties({
     database: d.database,
-    table: d.table,
+    table: ingestedTable(batch),
     format: sdk.DataFormat.JSON,
     flushImmediately: d.flushImmediately,
     reportLevel: sdk.ReportLevel.FailuresOnly,

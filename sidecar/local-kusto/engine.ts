@@ -10,6 +10,7 @@ export type Engine = {
   /** Throws KustoError. */
   run(database: string | undefined, text: string): Result
   faultFor(text: string): EndpointFault
+  losesReply(text: string): boolean
 }
 
 /** The name by which the operators after a command see its output. */
@@ -19,6 +20,11 @@ export function createEngine(context: Omit<CommandContext, 'database'>): Engine 
   const { store, faults } = context
   return {
     faultFor: (text) => (isDataManagementCommand(text) ? faults.dataManagement : faults.engine),
+    losesReply: (text) => {
+      const isLost = faults.lostCommands > 0 && /^\s*\.\s*(?:move|drop|create|alter)\b/i.test(text)
+      if (isLost) faults.lostCommands -= 1
+      return isLost
+    },
     run: (database = defaultDatabase, text) => {
       if (!isCommand(text)) {
         const sources = store.catalog.tables(database).map((table) => sourceOf(table, store))

@@ -8,7 +8,9 @@ type IngestionFailure = {
   readonly errorCode: string
   readonly failureStatus: 'Permanent' | 'Transient' | 'Exhausted'
   /** `Failed` when it is left out. */
-  readonly status?: 'Failed' | 'PartiallySucceeded'
+  readonly status?: 'Succeeded' | 'Failed' | 'PartiallySucceeded'
+  /** So many of its first rows are ingested all the same. 0 when it is left out. */
+  readonly rowCount?: number
 }
 
 export type Faults = {
@@ -23,6 +25,8 @@ export type Faults = {
    * the connection is cut in place of an answer. `Infinity` goes on until it is set to 0.
    */
   lostReplies: Record<StorageService, number>
+  /** So many of the next commands to the engine that move, drop, create or alter are done, and the connection is cut in place of an answer. */
+  lostCommands: number
   /** `expired`: the SAS that are handed out ended an hour ago. Those handed out before stay good. */
   sas: 'valid' | 'expired'
   /** Stops the consumption of the queues; messages stay where they are. */
@@ -33,7 +37,7 @@ export type Faults = {
   lostMessages: number
   /** `ingestIfNotExists` is not looked at, as if every message were ingested at the same moment as the others with its tag. */
   raceTags: boolean
-  /** Taken from the front, one an ingestion, each in place of ingesting anything. */
+  /** Taken from the front, one an ingestion, each in place of ingesting anything, or all but `rowCount` rows. */
   nextIngestions: IngestionFailure[]
   /** What a blob reports that was skipped for its tag. Sources disagree about the status, so a client must take both. */
   skippedStatus: 'Skipped' | 'Failed'
@@ -45,6 +49,7 @@ export function noFaults(): Faults {
     engine: 'none',
     storage: { blob: 'none', queue: 'none', table: 'none' },
     lostReplies: { blob: 0, queue: 0, table: 0 },
+    lostCommands: 0,
     sas: 'valid',
     pauseIngestion: false,
     ingestionDelayMs: 0,

@@ -54,6 +54,8 @@ export type LocalKusto = {
   query(database: string, text: string): PlainRow[]
   rowCount(database: string, table: string): number
   extents(database: string, table: string): Extent[]
+  /** Makes one extent of all, as the service does now and then, unless the merge policy of the table forbids it. */
+  mergeExtents(database: string, table: string): void
   /** Resolves when the table has at least so many rows; rejects with what was seen when it takes longer. */
   waitForRows(database: string, table: string, count: number, timeoutMs?: number): Promise<void>
   /** Resolves when `count` ingestions ended, counted from the start of the local Kusto. */
@@ -161,6 +163,10 @@ function present({ clusterUrl, faults, engine, store, log, owned }: Parts): Loca
     query: (database, text) => toPlainRows(engine.run(database, text)),
     rowCount,
     extents: (database, table) => store.extents(store.catalog.get(database, table)),
+    mergeExtents: (database, name) => {
+      const table = store.catalog.get(database, name)
+      if (!isMergingOff(store.catalog.policy(table, 'merge'))) store.mergeExtents(table)
+    },
     waitForRows: (database, table, count, timeoutMs) =>
       log.wait(timeoutMs, () => {
         const rows = rowCount(database, table)
@@ -193,4 +199,9 @@ function createAll(engine: Engine, databases: NonNullable<LocalKustoOptions['dat
       }
     }
   }
+}
+
+function isMergingOff(policy: string | undefined): boolean {
+  const { AllowMerge, AllowRebuild } = JSON.parse(policy ?? '{}') as Readonly<Record<string, unknown>>
+  return AllowMerge === false && AllowRebuild === false
 }

@@ -15,9 +15,13 @@ import { SidecarProcess } from '../helpers/sidecar-process.ts'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { waitFor } from '../helpers/wait.ts'
 
-const yaml = (directory: string) => `
+/** How rows come into their table. */
+type Commit = 'in_place' | 'staging'
+
+const yaml = (directory: string, commit: Commit) => `
 write:
   delivery_guarantee: exactly_once
+  commit: ${commit}
   batch_interval_ms: 60
   batch_size: 100
   poll_interval_ms: 100
@@ -34,19 +38,21 @@ class World {
   readonly clients: RetryingClient[]
   readonly #t: TestContext
   readonly #directory: string
+  readonly #commit: Commit
   #sidecar: SidecarProcess | undefined
   #nextId = 0
 
-  static async start(t: TestContext): Promise<World> {
+  static async start(t: TestContext, commit: Commit): Promise<World> {
     const schema = Object.fromEntries(tables.map((table) => [table, 'id:long, text:string']))
     const kusto = await startKusto(t, { databases: { Logs: schema }, batchingTimeMs: 20 })
-    return new World(t, kusto, await temporaryDirectory(t))
+    return new World(t, kusto, await temporaryDirectory(t), commit)
   }
 
-  private constructor(t: TestContext, kusto: LocalKusto, directory: string) {
+  private constructor(t: TestContext, kusto: LocalKusto, directory: string, commit: Commit) {
     this.#t = t
     this.kusto = kusto
     this.#directory = directory
+    this.#commit = commit
     this.clients = Array.from(
       { length: clientsCount },
       (_, n) =>
@@ -63,7 +69,7 @@ class World {
     const options = {
       kustoUrl: this.kusto.clusterUrl,
       directory: this.#directory,
-      yaml: yaml(this.#directory),
+      yaml: yaml(this.#directory, this.#commit),
     }
     this.#sidecar = await SidecarProcess.start(this.#t, { ...options, ...program })
     return this.#sidecar
@@ -112,50 +118,51 @@ class World {
   }
 }
 
-describe('exactly once', () => {
-  it('under kill -9 at random moments of a load', { timeout: 600_000 }, async (t) => {
-    const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e9))
-    const rounds = Number(process.env['CRASH_ROUNDS'] ?? 6)
-    t.diagnostic(`CRASH_SEED=${seed}`)
-    const random = new SeededRandom(seed)
-    const world = await World.start(t)
-    let sidecar = await world.startSidecar()
-    const over = new AbortController()
-    const load = (async () => {
-      while (!over.signal.aborted) await world.load(1)
-    })()
-    for (let round = 0; round < rounds; round += 1) {
-      const until = world.requestsCount + 5 + random.integer(60)
-      await waitFor('the moment of death', () => world.requestsCount >= until)
-      assert.equal(await sidecar.stop('SIGKILL'), 'SIGKILL')
-      sidecar = await world.startSidecar()
-    }
-    over.abort()
-    await load
-    const { records } = await world.judge()
-    const repeated = world.clients.reduce((sum, { repeatedCount }) => sum + repeatedCount, 0)
-    t.diagnostic(`${rounds} kills, ${records} records once, ${repeated} requests recognised as sent before`)
-  })
-
-  it('when killed at each of many calls to the file system', { timeout: 600_000 }, async (t) => {
-    const step = Number(process.env['CRASH_STEP'] ?? 29)
-    const world = await World.start(t)
-    let deaths = 0
-    for (let call = 1; call < 120; call += step) {
-      for (const when of ['before', 'after']) {
-        const dyingSidecar = await world.startSidecar({ script: dying, words: [String(call), when] })
-        const load = world.load(6)
-        await Promise.race([load, dyingSidecar.ended])
-        if (dyingSidecar.hasEnded) deaths += 1
-        else await dyingSidecar.stop('SIGKILL')
-        const sidecar = await world.startSidecar()
-        await load
-        await sidecar.stop('SIGKILL')
+for (const commit of ['in_place', 'staging'] as const)
+  describe(`exactly once, ${commit}`, () => {
+    it('under kill -9 at random moments of a load', { timeout: 600_000 }, async (t) => {
+      const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e9))
+      const rounds = Number(process.env['CRASH_ROUNDS'] ?? 5)
+      t.diagnostic(`CRASH_SEED=${seed}`)
+      const random = new SeededRandom(seed)
+      const world = await World.start(t, commit)
+      let sidecar = await world.startSidecar()
+      const over = new AbortController()
+      const load = (async () => {
+        while (!over.signal.aborted) await world.load(1)
+      })()
+      for (let round = 0; round < rounds; round += 1) {
+        const until = world.requestsCount + 5 + random.integer(60)
+        await waitFor('the moment of death', () => world.requestsCount >= until)
+        assert.equal(await sidecar.stop('SIGKILL'), 'SIGKILL')
+        sidecar = await world.startSidecar()
       }
-    }
-    await world.startSidecar()
-    const { records } = await world.judge()
-    t.diagnostic(`${deaths} deaths at a call, ${records} records once`)
-    assert.ok(deaths > 5)
+      over.abort()
+      await load
+      const { records } = await world.judge()
+      const repeated = world.clients.reduce((sum, { repeatedCount }) => sum + repeatedCount, 0)
+      t.diagnostic(`${rounds} kills, ${records} records once, ${repeated} requests recognised as sent before`)
+    })
+
+    it('when killed at each of many calls to the file system', { timeout: 600_000 }, async (t) => {
+      const step = Number(process.env['CRASH_STEP'] ?? 29)
+      const world = await World.start(t, commit)
+      let deaths = 0
+      for (let call = 1; call < 120; call += step) {
+        for (const when of ['before', 'after']) {
+          const dyingSidecar = await world.startSidecar({ script: dying, words: [String(call), when] })
+          const load = world.load(6)
+          await Promise.race([load, dyingSidecar.ended])
+          if (dyingSidecar.hasEnded) deaths += 1
+          else await dyingSidecar.stop('SIGKILL')
+          const sidecar = await world.startSidecar()
+          await load
+          await sidecar.stop('SIGKILL')
+        }
+      }
+      await world.startSidecar()
+      const { records } = await world.judge()
+      t.diagnostic(`${deaths} deaths at a call, ${records} records once`)
+      assert.ok(deaths > 5)
+    })
   })
-})

@@ -112,6 +112,10 @@ export class SimKusto implements KustoGateway {
     return this.#options.mayAsk ? this.#tags.has(batch.id) : undefined
   }
 
+  async commit(): Promise<never> {
+    throw new Error('There is no staging table in the simulation.')
+  }
+
   async withdraw({ blob }: Sending): Promise<boolean> {
     this.#mayFail()
     if (!this.#options.mayDelete) return false

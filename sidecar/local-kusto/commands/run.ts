@@ -8,7 +8,9 @@ import {
   showIngestionFailures,
   showVersion,
 } from './data-management.ts'
+import { dropExtents, moveExtents } from './extents.ts'
 import { createMapping, dropMapping } from './mappings.ts'
+import { alterPolicy } from './policies.ts'
 import { CommandReader } from './reader.ts'
 import {
   createDatabase,
@@ -30,7 +32,10 @@ const commands: readonly Command[] = [
   showDatabases,
   showDatabaseSchema,
   showTables,
+  alterPolicy,
   createMapping,
+  moveExtents,
+  dropExtents,
   createTable,
   dropMapping,
   dropTable,

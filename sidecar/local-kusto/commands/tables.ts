@@ -1,9 +1,10 @@
 /** Commands about databases, tables and extents. */
-import { entityNotFound, unsupported } from '../kusto-error.ts'
+import { entityNotFound, KustoError, unsupported } from '../kusto-error.ts'
 import type { Table } from '../engine/catalog.ts'
 import { dotnetTypes, type Column, type Result } from '../engine/values.ts'
 import { stringColumns } from './data-management.ts'
 import type { Command } from './context.ts'
+import { kindOf, showPolicy } from './policies.ts'
 
 export const createDatabase: Command = (reader, { store }) => {
   if (!reader.take('.', 'create', 'database')) return undefined
@@ -39,10 +40,14 @@ export const createTable: Command = (reader, { store, database }) => {
   const isMerge = reader.take('.', 'create-merge', 'table') || reader.take('.', 'alter-merge', 'table')
   if (!isMerge && !reader.take('.', 'create', 'table')) return undefined
   const name = reader.name('a table name')
-  const columns = reader.columns()
+  const existing = store.catalog.find(database, name)
+  const model = !isMerge && reader.take('based-on') ? reader.name('a table name') : undefined
+  const columns = model === undefined ? reader.columns() : store.catalog.get(database, model).columns
+  const isOptional = model === undefined || reader.take('ifnotexists')
   reader.skipWith()
   reader.end()
-  const existing = store.catalog.find(database, name)
+  if (existing !== undefined && !isOptional)
+    throw new KustoError('BadRequest_EntityNameAlreadyExists', `Table '${name}' exists already.`)
   if (existing === undefined) return describe([store.catalog.create(database, name, columns)])
   return describe([isMerge ? store.catalog.merge(existing, columns) : existing])
 }
@@ -77,6 +82,11 @@ export const showTable: Command = (reader, context) => {
   if (reader.take('ingestion', 'mappings') || reader.take('ingestion', 'json', 'mappings')) {
     reader.end()
     return showMappings(table, context)
+  }
+  if (reader.take('policy')) {
+    const kind = kindOf(reader)
+    reader.end()
+    return showPolicy(table, kind, store.catalog.policy(table, kind))
   }
   reader.end()
   const rows = table.columns.map(({ name, type }) => [name, dotnetTypes[type], type])

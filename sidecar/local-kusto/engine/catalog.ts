@@ -28,6 +28,7 @@ export class Catalog {
     sql.exec(`
       CREATE TABLE IF NOT EXISTS databases (name TEXT PRIMARY KEY);
       CREATE TABLE IF NOT EXISTS tables (id INTEGER PRIMARY KEY, database TEXT, name TEXT, columns TEXT, UNIQUE (database, name));
+      CREATE TABLE IF NOT EXISTS policies (table_id INTEGER, kind TEXT, text TEXT, PRIMARY KEY (table_id, kind));
       CREATE TABLE IF NOT EXISTS mappings (table_id INTEGER, name TEXT, text TEXT, updated INTEGER, PRIMARY KEY (table_id, name));
     `)
     this.createDatabase(defaultDatabase)
@@ -112,6 +113,7 @@ export class Catalog {
   drop(table: Table): void {
     this.#sql.exec(`DROP TABLE rows_${table.id}`)
     this.#sql.prepare('DELETE FROM mappings WHERE table_id = ?').run(table.id)
+    this.#sql.prepare('DELETE FROM policies WHERE table_id = ?').run(table.id)
     this.#sql.prepare('DELETE FROM tables WHERE id = ?').run(table.id)
     this.#tablesOf(table.database).delete(table.name)
   }
@@ -139,6 +141,18 @@ export class Catalog {
       .prepare('DELETE FROM mappings WHERE table_id = ? AND name = ?')
       .run(table.id, name)
     if (changes === 0) throw entityNotFound('Mapping', name)
+  }
+
+  setPolicy(table: Table, kind: string, text: string): void {
+    this.#sql.prepare('INSERT OR REPLACE INTO policies VALUES (?, ?, ?)').run(table.id, kind, text)
+  }
+
+  /** The JSON text of a policy of the table's own. */
+  policy(table: Table, kind: string): string | undefined {
+    const row = this.#sql
+      .prepare('SELECT text FROM policies WHERE table_id = ? AND kind = ?')
+      .get(table.id, kind)
+    return row === undefined ? undefined : String(row['text'])
   }
 
   #tablesOf(database: string): Map<string, Table> {

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Catalog, type Table } from './catalog.ts'
+import { mergeExtents, moveExtents, numbersOf, type MovedExtent } from './extent-changes.ts'
 import { Dynamic, type Column, type Row, type Value } from './values.ts'
 
 export type Extent = {
@@ -130,9 +131,23 @@ export class Store {
     }
   }
 
-  /** Removes these extents with their rows. */
+  /** Removes these extents with their rows; throws KustoError, with nothing removed, when one is not there. */
   dropExtents(table: Table, ids: readonly string[]): void {
-    for (const id of ids) this.#removeExtents(table.id, 'id = ?', [id])
+    const numbers = numbersOf(this.#sql, table, ids)
+    const marks = numbers.map(() => '?').join(', ')
+    this.#removeExtents(table.id, `number IN (${marks})`, numbers)
+  }
+
+  /** Takes these extents, with their rows and tags, into another table of the database: all or none. Throws KustoError. */
+  moveExtents(from: Table, to: Table, ids: readonly string[]): MovedExtent[] {
+    return this.#transaction(() => moveExtents(this.#sql, from, to, ids))
+  }
+
+  /** As the service does in the background, unless the policy of the table forbids it. */
+  mergeExtents(table: Table): void {
+    this.#transaction(() => {
+      mergeExtents(this.#sql, table)
+    })
   }
 
   dropTable(table: Table): void {
@@ -166,11 +181,12 @@ export class Store {
     return statement
   }
 
-  #transaction(work: () => void): void {
+  #transaction<Outcome>(work: () => Outcome): Outcome {
     this.#sql.exec('BEGIN')
     try {
-      work()
+      const outcome = work()
       this.#sql.exec('COMMIT')
+      return outcome
     } catch (error) {
       if (this.#sql.isTransaction) this.#sql.exec('ROLLBACK')
       throw error

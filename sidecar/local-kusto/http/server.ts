@@ -10,6 +10,8 @@ export type HttpBackend = {
   /** Runs a query or command; throws KustoError. */
   readonly run: (database: string | undefined, text: string) => Result
   readonly faultFor: (text: string) => EndpointFault
+  /** Whether the answer to this one is to be lost. */
+  readonly losesReply: (text: string) => boolean
   /** The text at `/`. */
   readonly welcome: (clusterUrl: string) => string
 }
@@ -77,7 +79,9 @@ async function answer(
   const fault = backend.faultFor(text)
   if (fault === 'hang') return
   if (fault !== 'none') throw faultError(fault)
-  send(response, 200, `${toBody(backend.run(database, text))}\n`)
+  const result = backend.run(database, text)
+  if (backend.losesReply(text)) return void request.socket.destroy()
+  send(response, 200, `${toBody(result)}\n`)
 }
 
 function faultError(fault: 'throttle' | 'error' | 'forbid'): KustoError {

@@ -19,19 +19,22 @@ type Context = { store: Store; faults: Faults; identityToken: string; signal: Ab
 
 /** Never rejects: what goes wrong is the outcome. */
 export async function ingest(message: IngestionMessage, context: Context): Promise<Outcome> {
-  const { store, faults } = context
-  const fault = faults.nextIngestions.shift()
-  if (fault !== undefined) {
-    const { errorCode, failureStatus, status } = fault
-    return {
-      status: status ?? 'Failed',
-      errorCode,
-      failureStatus,
-      details: 'Asked for by a test.',
-      rowCount: 0n,
-      rawBytes: 0,
-    }
+  const fault = context.faults.nextIngestions.shift()
+  if (fault === undefined) return ingestRows(message, context, Infinity)
+  const { errorCode, failureStatus, status = 'Failed', rowCount = 0 } = fault
+  if (rowCount > 0) await ingestRows(message, context, rowCount)
+  return {
+    status,
+    errorCode,
+    failureStatus,
+    details: 'Asked for by a test.',
+    rowCount: BigInt(rowCount),
+    rawBytes: 0,
   }
+}
+
+async function ingestRows(message: IngestionMessage, context: Context, maxRows: number): Promise<Outcome> {
+  const { store, faults } = context
   try {
     if (message.identityToken !== context.identityToken) {
       throw new IngestionError(
@@ -43,7 +46,7 @@ export async function ingest(message: IngestionMessage, context: Context): Promi
     const format = formatOf(message)
     const mapRow = mapperOf(store, table, message)
     if (!faults.raceTags && isIngested(store, table, message)) return skipped(faults)
-    return await write(message, { ...context, table, format, mapRow })
+    return await write(message, { ...context, table, format, mapRow, maxRows })
   } catch (error) {
     return failed(error)
   }
@@ -106,11 +109,11 @@ function skipped(faults: Faults): Outcome {
   }
 }
 
-type Job = Context & { table: Table; format: 'json' | 'multijson'; mapRow: RowMapper }
+type Job = Context & { table: Table; format: 'json' | 'multijson'; mapRow: RowMapper; maxRows: number }
 
 async function write(
   message: IngestionMessage,
-  { store, table, format, mapRow, faults, signal }: Job,
+  { store, table, format, mapRow, maxRows, faults, signal }: Job,
 ): Promise<Outcome> {
   const sourceUrl = message.blobUrl.split('?')[0] ?? ''
   const extent = store.beginExtent(table)
@@ -125,6 +128,7 @@ async function write(
   try {
     let rows: Row[] = []
     for await (const { text, lineNumber } of readRecords(format, counted())) {
+      if (rowCount >= maxRows) break
       rows.push(mapRow({ text, lineNumber, sourceUrl }))
       rowCount += 1n
       if (rows.length < rowsPerTransaction) continue

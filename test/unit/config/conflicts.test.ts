@@ -95,6 +95,22 @@ const refused: Record<string, [string, RegExp]> = {
     'write: { poll_timeout_ms: 6000 }\nroutes: [{ match: { path: a }, database: d, table: t, poll_interval_ms: 6001 }]',
     /^routes\[0\]\.poll_interval_ms: is over poll_timeout_ms, which is that of write/,
   ],
+  'a staging table without exactly_once': [
+    'write: { commit: staging }',
+    /^write\.commit: is "staging", which needs delivery_guarantee: exactly_once and not at_least_once/,
+  ],
+  'a staging table of one route without exactly_once': [
+    'routes: [{ match: { path: a }, database: d, table: t, commit: staging }]',
+    /^routes\[0\]\.commit: is "staging", which needs/,
+  ],
+  'a route that needs no staging table and inherits one': [
+    'write: { delivery_guarantee: exactly_once, commit: staging }\nroutes: [{ match: { path: a }, database: d, table: t, delivery_guarantee: at_least_once }]',
+    /^routes\[0\]\.delivery_guarantee: is "at_least_once", while write\.commit is "staging".*commit: in_place here/,
+  ],
+  'a suffix that no table name may have': [
+    'write: { staging_table_suffix: "/x" }',
+    /^write\.staging_table_suffix: .*"\/"/,
+  ],
   'two routes with one path': [
     'routes:\n  - { match: { path: nginx }, database: d, table: t }\n  - { match: { path: /ingest/nginx/ }, database: d, table: u }',
     /^routes\[1\]\.match: takes only what routes\[0\] has taken before/,
@@ -200,6 +216,8 @@ describe('possible combinations', () => {
       'journal: { enabled: false, dedup: "off" }\nwrite: { batch_interval_ms: 30000, poll_interval_ms: 10, poll_timeout_ms: 10 }',
     'exactly once for one route':
       'routes: [{ match: { path: a }, database: d, table: t, delivery_guarantee: exactly_once, poll_interval_ms: 7000 }]',
+    'a staging table for all but one route':
+      'write: { delivery_guarantee: exactly_once, commit: staging }\nroutes: [{ match: { path: a }, database: d, table: t, delivery_guarantee: at_least_once, commit: in_place }]',
     'exactly once without a memory of requests':
       'journal: { dedup: "off" }\nwrite: { delivery_guarantee: exactly_once }',
     'plain http when it is allowed': '  ingestion_url: http://c.example\n  allow_plain_http: true',

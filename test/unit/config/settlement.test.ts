@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { loadConfig } from '../../../sidecar/config/load.ts'
+import { targetKey } from '../../../sidecar/core/destination.ts'
+import { settledWhenQueued } from '../../../sidecar/core/settlement.ts'
+import { aTarget } from '../../helpers/batches.ts'
 import { smallest } from './fixtures.ts'
 
 const load = (lines: string) => loadConfig(`${smallest}${lines}\n`, 'sidecar.yaml', {})
@@ -31,6 +34,33 @@ describe('how a batch is settled', () => {
       pollIntervalMs: 7_000,
       pollTimeoutMs: 8_000,
     })
+  })
+})
+
+describe('how rows come into their table', () => {
+  it('is in place unless asked otherwise, with a suffix of its own if wanted', () => {
+    const suffix = (keys: string) =>
+      load(`write: { delivery_guarantee: exactly_once, ${keys} }`).write.settlement.stagingTableSuffix
+    assert.equal(suffix('commit: in_place'), undefined)
+    assert.equal(suffix('staging_table_suffix: .x'), undefined)
+    assert.equal(suffix('commit: staging'), '_staging')
+    assert.equal(suffix('commit: staging, staging_table_suffix: .x'), '.x')
+  })
+
+  it('can differ for a route', () => {
+    const { write, routes } = load(`routes: [${aRoute('delivery_guarantee: exactly_once, commit: staging')}]`)
+    assert.equal(write.settlement.stagingTableSuffix, undefined)
+    assert.equal(routes[0]?.write.settlement.stagingTableSuffix, '_staging')
+  })
+
+  it('is a reason for a batch of its own', () => {
+    const settlement = { ...settledWhenQueued, isExactlyOnce: true }
+    const keys = [
+      settlement,
+      { ...settlement, stagingTableSuffix: 'a' },
+      { ...settlement, stagingTableSuffix: 'b' },
+    ]
+    assert.equal(new Set(keys.map((one) => targetKey(aTarget({ settlement: one })))).size, 3)
   })
 })
 

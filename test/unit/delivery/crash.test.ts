@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Fate, Message } from './fake-kusto.ts'
-import { World, type Point } from './world.ts'
+import { World, exactlyOnce, staging, type Point } from './world.ts'
 
 const hourMs = 3_600_000
 
@@ -14,7 +14,16 @@ const scenarios: Record<string, (message: Message) => Partial<Fate>> = {
   'a failure for now': ({ number }) => (number === 0 ? { ends: 'KUSTO_INGESTION_TRANSIENT' } : {}),
 }
 
-const calls = ['upload', 'recordSending', 'enqueue', 'statusOf', 'isIngested', 'withdraw', 'remove'] as const
+const calls = [
+  'upload',
+  'recordSending',
+  'enqueue',
+  'statusOf',
+  'isIngested',
+  'commit',
+  'withdraw',
+  'remove',
+] as const
 const points: Point[] = calls.flatMap((call) => [`before ${call}` as const, `after ${call}` as const])
 
 /** Dies at this point when it is come to for the `nth` time, and is started again. */
@@ -30,12 +39,20 @@ async function diesOnce(world: World, point: Point, nth: number): Promise<boolea
 }
 
 describe('a process that dies', () => {
-  for (const [name, fate] of Object.entries(scenarios)) {
+  const cases = [
+    ...Object.entries(scenarios).map(([name, fate]) => ({ name, fate, settlement: exactlyOnce })),
+    ...Object.entries({
+      ...scenarios,
+      'a message that brings a part': ({ number }: Message): Partial<Fate> =>
+        number === 0 ? { ends: 'KUSTO_INGESTION_PARTIAL' } : {},
+    }).map(([name, fate]) => ({ name: `${name} through a staging table`, fate, settlement: staging })),
+  ]
+  for (const { name, fate, settlement } of cases) {
     it(`at any point of ${name} leaves a batch that comes once`, async () => {
       let deaths = 0
       for (const point of points) {
         for (const nth of [1, 2]) {
-          const world = new World()
+          const world = new World(settlement)
           world.kusto.fate = fate
           if (await diesOnce(world, point, nth)) deaths += 1
           await world.run(hourMs, 5_000)

@@ -24,6 +24,7 @@ function create() {
       enqueue: async () => 'sent',
       statusOf: async () => ({ kind: 'pending' }),
       isIngested: async () => undefined,
+      commit: async () => ({ kind: 'absent' }),
       withdraw: async () => false,
       probe: async () => undefined,
       trouble: () => ({}),

@@ -32,6 +32,7 @@ class ScriptedGateway implements KustoGateway {
 
   statusOf = () => assert.fail('nothing is to be asked')
   isIngested = () => assert.fail('nothing is to be asked')
+  commit = () => assert.fail('nothing is to be moved')
   withdraw = () => assert.fail('nothing is to be withdrawn')
 
   async probe() {}

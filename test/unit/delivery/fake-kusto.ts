@@ -1,5 +1,6 @@
 import { SidecarError, type ErrorCode } from '../../../sidecar/core/errors.ts'
 import type {
+  CommitOutcome,
   IngestionOutcome,
   KustoGateway,
   SealedBatch,
@@ -8,7 +9,7 @@ import type {
 } from '../../../sidecar/core/ports.ts'
 import type { ManualClock } from '../../fakes/manual-clock.ts'
 
-export type Call = 'upload' | 'enqueue' | 'statusOf' | 'isIngested' | 'withdraw'
+export type Call = 'upload' | 'enqueue' | 'statusOf' | 'isIngested' | 'commit' | 'withdraw'
 
 /** How a message fares: how long it waits, how long its ingestion takes, how that ends; `lost` is never heard of again. */
 export type Fate = {
@@ -35,8 +36,12 @@ export type Message = {
   readonly batchId: string
   readonly number: number
   readonly url: string
+  readonly isStaged: boolean
   state: 'queued' | 'ingesting' | 'over'
 }
+
+/** How many records a batch has that goes through a staging table, so that there can be a part of it. */
+export const stagedRecords = 2
 
 const usual: Fate = { queueMs: 3_000, ingestMs: 1_000, ends: 'ingested', status: 'truth' }
 
@@ -54,6 +59,8 @@ export class FakeKusto implements KustoGateway {
   readonly rows = new Map<string, number>()
   /** Batches of which a part is in the table. */
   readonly parts = new Set<string>()
+  /** How many rows of a batch are in the staging table. */
+  readonly staged = new Map<string, number>()
   fate: (message: Message) => Partial<Fate> = () => ({})
   fault: (call: Call, batchId: string) => Fault | undefined = () => undefined
   mayWithdraw = true
@@ -92,8 +99,20 @@ export class FakeKusto implements KustoGateway {
 
   async isIngested(batch: SealedBatch): Promise<boolean | undefined> {
     return this.#call('isIngested', batch.id, undefined, () =>
-      this.mayAskTheTable ? this.rows.has(batch.id) || this.parts.has(batch.id) : undefined,
+      this.mayAskTheTable ? [this.rows, this.parts, this.staged].some((one) => one.has(batch.id)) : undefined,
     )
+  }
+
+  async commit(batch: SealedBatch): Promise<CommitOutcome> {
+    return this.#call('commit', batch.id, undefined, () => {
+      const rowCount = this.staged.get(batch.id)
+      this.staged.delete(batch.id)
+      if (this.rows.has(batch.id)) return { kind: 'committed' }
+      if (rowCount === undefined) return { kind: 'absent' }
+      if (rowCount !== batch.recordCount) return { kind: 'discarded', rowCount }
+      this.rows.set(batch.id, 1)
+      return { kind: 'committed' }
+    })
   }
 
   async withdraw({ blob, number }: Sending): Promise<boolean> {
@@ -149,7 +168,8 @@ export class FakeKusto implements KustoGateway {
       if (this.messages.some((one) => one.batchId === batchId && one.number >= number))
         this.complaints.push(`message ${number} of ${batchId} is sent again`)
     }
-    const message: Message = { batchId, number, url: blob.url, state: 'queued' }
+    const isStaged = batch.settlement.stagingTableSuffix !== undefined
+    const message: Message = { batchId, number, url: blob.url, isStaged, state: 'queued' }
     this.messages.push(message)
     const fate = { ...usual, ...this.fate(message) }
     this.#clock.after(fate.queueMs, () => this.begin(message, fate))
@@ -162,7 +182,8 @@ export class FakeKusto implements KustoGateway {
     const isFound = this.blobs.has(message.url)
     if (fate.ends === 'lost') message.state = 'over'
     else if (!isFound || fate.ends === 'KUSTO_BLOB_LOST') this.#end(message, fate, failed('KUSTO_BLOB_LOST'))
-    else if (this.rows.has(message.batchId)) this.#end(message, fate, { kind: 'ingested', isRepeat: true })
+    else if ((message.isStaged ? this.staged : this.rows).has(message.batchId))
+      this.#end(message, fate, { kind: 'ingested', isRepeat: true })
     else {
       message.state = 'ingesting'
       this.#clock.after(fate.ingestMs, () => this.#commit(message, fate))
@@ -171,6 +192,7 @@ export class FakeKusto implements KustoGateway {
 
   #commit(message: Message, fate: Fate): void {
     const { ends } = fate
+    if (message.isStaged) return this.#stage(message, fate)
     if (ends === 'lost' || ends === 'ingested') {
       const times = (this.rows.get(message.batchId) ?? 0) + 1
       this.rows.set(message.batchId, times)
@@ -180,6 +202,20 @@ export class FakeKusto implements KustoGateway {
     }
     if (ends === 'KUSTO_INGESTION_PARTIAL') this.parts.add(message.batchId)
     this.#end(message, fate, failed(ends))
+  }
+
+  #stage(message: Message, fate: Fate): void {
+    const { ends } = fate
+    const isPart = ends === 'KUSTO_INGESTION_PARTIAL'
+    if (isPart || ends === 'ingested' || ends === 'lost') {
+      const before = this.staged.get(message.batchId) ?? 0
+      this.staged.set(message.batchId, before + (isPart ? stagedRecords / 2 : stagedRecords))
+    }
+    this.#end(
+      message,
+      fate,
+      ends === 'ingested' || ends === 'lost' ? { kind: 'ingested', isRepeat: false } : failed(ends),
+    )
   }
 
   #end(message: Message, fate: Fate, outcome: IngestionOutcome): void {

@@ -8,7 +8,8 @@ import { SidecarError, type ErrorCode } from '../../../sidecar/core/errors.ts'
 import { SeededRandom } from '../../fakes/seeded-random.ts'
 import type { Fate, Fault } from './fake-kusto.ts'
 import { letteredBatches } from './expectations.ts'
-import { World } from './world.ts'
+import type { Settlement } from '../../../sidecar/core/settlement.ts'
+import { World, exactlyOnce, staging } from './world.ts'
 
 const runs = Number(process.env['DELIVERY_RUNS'] ?? 300)
 const onlySeed = process.env['DELIVERY_SEED']
@@ -81,10 +82,10 @@ function stopFaults(world: World): void {
   if (world.isDead) world.start()
 }
 
-async function run(seed: number): Promise<{ deaths: number; replaced: number }> {
+async function run(seed: number, settlement: Settlement): Promise<{ deaths: number; replaced: number }> {
   const random = new SeededRandom(seed)
   const mix = mixOf(random)
-  const world = new World(undefined, seed)
+  const world = new World(settlement, seed)
   const ids: string[] = []
   let deaths = 0
   setFaults(world, random, mix)
@@ -114,19 +115,24 @@ async function run(seed: number): Promise<{ deaths: number; replaced: number }> 
 }
 
 describe('delivery for exactly once under random faults', () => {
-  it('brings each batch once, or keeps it as dead letters', async (test) => {
-    const seeds = onlySeed === undefined ? Array.from({ length: runs }, (_, n) => n + 1) : [Number(onlySeed)]
-    const sum = { deaths: 0, replaced: 0 }
-    for (const seed of seeds) {
-      try {
-        const { deaths, replaced } = await run(seed)
-        sum.deaths += deaths
-        sum.replaced += replaced
-      } catch (cause) {
-        throw new Error(`DELIVERY_SEED=${seed}: ${(cause as Error).message}`, { cause })
+  for (const [how, settlement] of Object.entries({
+    'in place': exactlyOnce,
+    'through a staging table': staging,
+  }))
+    it(`brings each batch once, or keeps it as dead letters, ${how}`, async (test) => {
+      const seeds =
+        onlySeed === undefined ? Array.from({ length: runs }, (_, n) => n + 1) : [Number(onlySeed)]
+      const sum = { deaths: 0, replaced: 0 }
+      for (const seed of seeds) {
+        try {
+          const { deaths, replaced } = await run(seed, settlement)
+          sum.deaths += deaths
+          sum.replaced += replaced
+        } catch (cause) {
+          throw new Error(`DELIVERY_SEED=${seed}: ${(cause as Error).message}`, { cause })
+        }
       }
-    }
-    test.diagnostic(`${seeds.length} runs, ${sum.deaths} deaths, ${sum.replaced} messages replaced`)
-    if (onlySeed === undefined) assert.ok(sum.deaths > runs && sum.replaced > runs)
-  })
+      test.diagnostic(`${seeds.length} runs, ${sum.deaths} deaths, ${sum.replaced} messages replaced`)
+      if (onlySeed === undefined) assert.ok(sum.deaths > runs && sum.replaced > runs)
+    })
 })

@@ -16,7 +16,7 @@ import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 import { SeededRandom } from '../../fakes/seeded-random.ts'
 import { aDestination } from '../../helpers/batches.ts'
-import { FakeKusto, type Call } from './fake-kusto.ts'
+import { FakeKusto, stagedRecords, type Call } from './fake-kusto.ts'
 
 /** What the journal has of a batch: this is what survives a death. */
 type Stored = { readonly id: BatchId; sending?: Sending; isRemoved: boolean }
@@ -30,6 +30,8 @@ export const exactlyOnce: Settlement = {
   pollIntervalMs: 5_000,
   pollTimeoutMs: 60_000,
 }
+
+export const staging: Settlement = { ...exactlyOnce, stagingTableSuffix: '_staging' }
 
 const never = new Promise<never>(() => undefined)
 
@@ -179,6 +181,7 @@ export class World {
         }),
       statusOf: (batch, sending) => guard(batch.id)('statusOf', () => kusto.statusOf(batch, sending)),
       isIngested: (batch) => guard(batch.id)('isIngested', () => kusto.isIngested(batch)),
+      commit: (batch) => guard(batch.id)('commit', () => kusto.commit(batch)),
       withdraw: (sending) => guard('')('withdraw', () => kusto.withdraw(sending)),
       probe: () => kusto.probe(),
       trouble: () => kusto.trouble(),
@@ -206,7 +209,7 @@ export class World {
       get sending() {
         return stored.sending
       },
-      recordCount: 1,
+      recordCount: this.#settlement.stagingTableSuffix === undefined ? 1 : stagedRecords,
       rawBytes: 10,
       blobBytes: 30,
       receivedAtMs: this.clock.now(),
