@@ -33,6 +33,8 @@ export class BodyReading {
   readonly lastEnd: number
   /** An array that came to its end was seen; it may have been empty. */
   sawClosedArray = false
+  /** Reading ended inside an array, because too many pieces were rejected. */
+  isInArray = false
   /** An array was given up line by line, so that its `]` is still to come. */
   hasOpenArray = false
   /** The last object was given up at a line break inside a string, and nothing was accepted since. */

@@ -57,6 +57,7 @@ class ArrayReader {
         offset = this.#setAside(offset, next, 'a closing bracket is in the wrong place')
       }
     }
+    this.#reading.isInArray = !this.#isOver
     return offset
   }
 

@@ -6,8 +6,6 @@ export const decodeLimits = {
   unmeasuredValueMaxBytes: 1_000_000,
   /** JSON.parse makes up to 100 bytes of each value: 10 million of them in one body took 1.2 GB. A log record has hundreds. */
   valuesMax: 1_000_000,
-  /** Each bad record costs about 5 microseconds and 300 bytes: half a second and 30 MB. The rest is then kept aside in one piece. */
-  rejectedMaxCount: 100_000,
   /** Bytes that scans across lines may look at in vain, as a multiple of the body. */
   scanBudgetFactor: 4,
   /** A guessed end of a record that lies further away is not worth a try. */

@@ -1,10 +1,13 @@
 import type { BodyReading } from './body-reading.ts'
 import {
+  BACKSLASH,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COMMA,
+  isWhitespace,
   OPEN_BRACE,
   OPEN_BRACKET,
+  QUOTE,
   skipSeparators,
   skipWhitespace,
   trimEnd,
@@ -24,7 +27,7 @@ export function readLines(reading: BodyReading, start: number): void {
   let offset = start
   while (offset < body.length && !rejections.isFull)
     offset = readLine(reading, offset, lineFeeds.next(offset))
-  if (offset < body.length) rejections.addRest(offset)
+  if (offset < body.length) rejections.addRest(offset, reading.isInArray)
 }
 
 /**
@@ -77,7 +80,7 @@ function readOther(reading: BodyReading, start: number, lineEnd: number): number
   const { body } = reading
   const end = trimEnd(body, start, lineEnd)
   const valueEnd = body[end - 1] === COMMA ? trimEnd(body, start, end - 1) : end
-  const problem = reading.problemOf(start, valueEnd)
+  const problem = reading.problemOf(start, endOfScalar(body, start, valueEnd))
   if (problem === undefined) {
     reading.accept(start, valueEnd)
     return lineEnd + 1
@@ -85,6 +88,26 @@ function readOther(reading: BodyReading, start: number, lineEnd: number): number
   const next = nextObject(reading, start, lineEnd)
   reading.rejections.addNotJson(start, next > start ? next : end, problem)
   return next > start ? next : lineEnd + 1
+}
+
+/**
+ * How much has to be parsed to know whether everything up to `end` is one string, number or literal: not the whole rest of a long line again
+ * for each piece of text in it.
+ */
+function endOfScalar(body: Buffer, start: number, end: number): number {
+  let offset = start
+  if (body[start] === QUOTE) {
+    do offset += body[offset] === BACKSLASH ? 2 : 1
+    while (offset < end && body[offset] !== QUOTE)
+  } else {
+    while (offset < end && !isWhitespace(body[offset]) && !isStructure(body[offset])) offset += 1
+  }
+  const next = skipWhitespace(body, body[start] === QUOTE ? offset + 1 : offset, end)
+  return Math.min(next + 1, end)
+}
+
+function isStructure(byte: number | undefined): boolean {
+  return byte === OPEN_BRACE || byte === OPEN_BRACKET || byte === QUOTE
 }
 
 /** The next sound object of the line behind text; an offset before `start` when what follows is part of the text. */

@@ -1,3 +1,4 @@
+import { limits } from '../core/limits.ts'
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
@@ -34,12 +35,14 @@ const keyMaxBytes = 256
  * Finds sound records between two damages, where neither reading forwards from the first nor backwards from the second tells how deep
  * one is. What decides is that records of one sender begin with the same key, which objects nested in them seldom do.
  *
- * What was searched in vain is not searched again, and the bytes looked at in vain are bounded.
+ * What was searched in vain is not searched again, and the bytes looked at and the objects parsed in vain are bounded.
  */
 export class RecordFinder {
   readonly #body: Buffer
   readonly #scanner: StructuralScanner
   #budget: number
+  /** What is no JSON takes microseconds, however short it is. */
+  #parsesLeft: number = limits.rejectedMaxCount
   readonly #searched = { array: 0, list: 0, damaged: 0, stream: 0, text: 0 }
 
   constructor(body: Buffer, scanner: StructuralScanner) {
@@ -67,7 +70,7 @@ export class RecordFinder {
     const keys = likes.map((offset) => this.#keyAt(offset)).filter((key) => key !== undefined)
     const end = Math.min(range.last + 1, this.#body.length)
     let offset = this.#braceFrom(Math.max(range.from, this.#searched[surroundings]), end)
-    while (offset < end && this.#budget >= 0) {
+    while (offset < end && this.#budget >= 0 && this.#parsesLeft > 0) {
       this.#searched[surroundings] = offset
       if (this.#isRecord(offset, range.end, surroundings, keys)) return offset
       offset = this.#braceFrom(offset + 1, end)
@@ -83,7 +86,6 @@ export class RecordFinder {
   }
 
   #isRecord(start: number, end: number, surroundings: Surroundings, keys: readonly Buffer[]): boolean {
-    const body = this.#body
     if ((surroundings === 'array' || surroundings === 'list') && this.#left(start) !== COMMA) return false
     const key = this.#keyAt(start)
     if (key === undefined || (keys.length > 0 && !keys.some((other) => other.equals(key)))) return false
@@ -92,10 +94,15 @@ export class RecordFinder {
       this.#budget -= this.#scanner.stoppedAt - start
       return false
     }
-    const isSound =
-      this.#mayEnd(start, scanned, end, surroundings) && parseErrorOf(body, start, scanned) === undefined
+    const isSound = this.#mayEnd(start, scanned, end, surroundings) && this.#isJson(start, scanned)
     if (!isSound) this.#budget -= scanned - start
     return isSound
+  }
+
+  #isJson(start: number, end: number): boolean {
+    const isJson = parseErrorOf(this.#body, start, end) === undefined
+    if (!isJson) this.#parsesLeft -= 1
+    return isJson
   }
 
   /** What is nested is followed by what belongs to the value around it. */

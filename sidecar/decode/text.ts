@@ -1,3 +1,4 @@
+import { limits } from '../core/limits.ts'
 import type { Decoded, RejectedRecord } from '../core/ports.ts'
 import type { RecordSettings } from '../core/record-settings.ts'
 import { recordsOf } from '../core/record-block.ts'
@@ -10,6 +11,7 @@ import {
   LINE_FEED,
   OPEN_BRACE,
   OPEN_BRACKET,
+  isWhitespace,
   QUOTE,
   SPACE,
   skipWhitespace,
@@ -28,7 +30,8 @@ import { readLines } from './ndjson.ts'
  * or a line of objects, of which some are bad. Its good records stay.
  *
  * What begins like a JSON object or an array of them (`{"`, `[{"`) and is none is damaged JSON rather than text: it is rejected, unless
- * `wrapText` is `always`. Nothing else is, unless the records would be many times the body (`outputLimitFor`): then the rest is kept aside in one piece.
+ * `wrapText` is `always`. Nothing else is, unless too much is damaged, or the records would be many times the body (`outputLimitFor`): then
+ * the rest is kept aside in one piece.
  */
 export function readText(
   reading: BodyReading,
@@ -46,6 +49,7 @@ class TextReader {
   readonly #head: Buffer
   readonly #takesDamaged: boolean
   readonly #rejected: RejectedRecord[] = []
+  #damagedCount = 0
 
   constructor(reading: BodyReading, textKey: string, takesDamaged: boolean) {
     const { body } = reading
@@ -60,7 +64,10 @@ class TextReader {
     let offset = start
     try {
       if (this.#readArray(start)) offset = this.#body.length
-      while (offset < this.#body.length) offset = this.#readLine(offset)
+      while (offset < this.#body.length && this.#damagedCount < limits.rejectedMaxCount)
+        offset = this.#readLine(offset)
+      if (this.#body.subarray(offset).some((byte) => !isWhitespace(byte)))
+        this.#rejected.push(this.#restOfDamaged(offset))
     } catch (error) {
       if (!(error instanceof OutputFullError)) throw error
       this.#writer.dropRecord()
@@ -100,15 +107,23 @@ class TextReader {
     }
     const isArray = isArrayOfObjects(body, start, objectEnd)
     if (!isArray && !isLineOfObjects(body, start, objectEnd)) return false
-    const line = new BodyReading(body.subarray(start, objectEnd))
+    const pieces = body.subarray(start, objectEnd)
+    const line = new BodyReading(pieces, pieces, 1 + limits.rejectedMaxCount - this.#damagedCount)
     readLines(line, 0)
-    return (isArray || line.rejections.list.every(({ bytes }) => isBraced(bytes))) && this.#takeJson(line)
+    if ((isArray || line.rejections.list.every(({ bytes }) => isBraced(bytes))) && this.#takeJson(line))
+      return true
+    // It took the work of a damaged line, if it is to become text all the same.
+    if (!beginsLikeObjects(pieces)) this.#damagedCount += 1
+    return false
   }
 
   /** Long text goes through the scanner first, which bounds the depth. */
   #isObject(start: number, end: number): boolean {
     const { body, scanner } = this.#reading
     if (body[start] !== OPEN_BRACE || body[end - 1] !== CLOSE_BRACE) return false
+    // What is plainly text is not parsed: there may be any number of lines of it.
+    const next = skipWhitespace(body, start + 1, end)
+    if (body[next] !== QUOTE) return next === end - 1
     const isLong = end - start > decodeLimits.unmeasuredValueMaxBytes
     if (isLong && scanner.scanValue(start, end) !== end) return false
     return this.#reading.problemOf(start, end) === undefined
@@ -135,7 +150,8 @@ class TextReader {
   }
 
   #addDamaged(piece: Buffer): void {
-    if (this.#takesDamaged || this.#rejected.length >= decodeLimits.rejectedMaxCount) {
+    this.#damagedCount += 1
+    if (this.#takesDamaged) {
       this.#addText(piece)
       return
     }
@@ -148,6 +164,11 @@ class TextReader {
     this.#writer.text(text, 0, text.length)
     this.#writer.byte(CLOSE_BRACE)
     this.#writer.endRecord()
+  }
+
+  #restOfDamaged(start: number): RejectedRecord {
+    const reason = `${this.#damagedCount} pieces of this body are meant as JSON and are no valid objects; from byte ${start} on it was not decoded, and may hold good records.`
+    return { code: 'DECODE_NOT_JSON', reason, bytes: this.#body.subarray(start) }
   }
 
   #rest(start: number): RejectedRecord {
@@ -173,9 +194,15 @@ function withSpaces(object: Buffer): Buffer {
   return copy
 }
 
+/** Without one of them nothing in an array is an object as programs write it: `[{1 2} {3 4}]` is text. */
+const startsOfObjects = ['{"', '{ "', '{}'].map((text) => Buffer.from(text))
+
 function isArrayOfObjects(body: Buffer, start: number, end: number): boolean {
   const isArray = body[start] === OPEN_BRACKET && body[end - 1] === CLOSE_BRACKET
-  return isArray && body[skipWhitespace(body, start + 1, end)] === OPEN_BRACE
+  const first = skipWhitespace(body, start + 1, end)
+  if (!isArray || body[first] !== OPEN_BRACE) return false
+  const array = body.subarray(first, end)
+  return startsOfObjects.some((text) => array.includes(text))
 }
 
 /** `{"a":1}{"b":nan}`, the form of Fluent Bit's `json_stream`. */

@@ -149,7 +149,11 @@ export class BodyIntake {
     head: RequestHead,
   ): { shaped: RoutedBlock[]; letters: DeadLetter[] } {
     const origin = decodedOrigin(head)
-    const letters = unrouted.flatMap(({ block, why }) => unroutedLetters(block, why, head.path, origin))
+    const letters: DeadLetter[] = []
+    for (const { block, why } of unrouted)
+      letters.push(
+        ...unroutedLetters(block, why, head.path, origin, limits.rejectedMaxCount - letters.length),
+      )
     const shaped = routed.map(({ target, block }) => {
       const result = this.#options.shape(block, target.records, head)
       const destination = destinationLabel(target.destination)
@@ -218,9 +222,19 @@ function unroutedLetters(
   why: SidecarError,
   destination: string,
   origin: LetterOrigin,
+  maxCount: number,
 ): DeadLetter[] {
   const { code, message: reason } = why
-  return [...recordsOf(block)].map((bytes) => ({ code, reason, destination, origin, bytes }))
+  const letterOf = (bytes: Buffer) => ({ code, reason, destination, origin, bytes })
+  const letters = recordsOf(block).take(Math.max(0, maxCount)).map(letterOf).toArray()
+  if (letters.length === recordCount(block)) return letters
+  const start = letters.length === 0 ? 0 : (block.ends[letters.length - 1] as number)
+  const rest = letterOf(block.bytes.subarray(start, block.bytes.length - 1))
+  const restCount = recordCount(block) - letters.length
+  return [
+    ...letters,
+    { ...rest, reason: `${reason} These are the other ${restCount} such records of the body.` },
+  ]
 }
 
 /** Where a record that could not be read was to go, if that is clear. */

@@ -1,3 +1,5 @@
+import { BadData } from '../bad-data.ts'
+
 /** What a msgpack value is; of integers, also how many bytes they take. */
 export const kinds = {
   nil: 0,
@@ -16,7 +18,7 @@ export const kinds = {
 export type Kind = (typeof kinds)[keyof typeof kinds]
 
 /** Bytes that cannot be told apart into values any more, from the value on in which this was met. */
-export class UndelimitedError extends Error {}
+export class UndelimitedError extends BadData {}
 
 /** The kinds that have their size in 1, 2 or 4 bytes after the type byte: by the first type byte of the three (or two). */
 const sizedKinds: readonly { readonly first: number; readonly last: number; readonly kind: Kind }[] = [

@@ -5,10 +5,17 @@ import { kinds, MsgpackCursor, UndelimitedError } from './cursor.ts'
 const signature = Buffer.from([0x92, 0x92, 0xd7, 0x00])
 
 /**
+ * What may be looked at in vain: twice the body, and of a small one more, so that damaged events in it may each seem to hold all that
+ * follow. It takes about a quarter of a second.
+ */
+const budgetFactor = 2
+const budgetMinBytes = 16_000_000
+
+/**
  * Finds where events begin when the values before them cannot be trusted: a damaged event ends too late, in the middle of those that
  * follow, and the sizes in it say nothing.
  *
- * The bytes looked at in vain are bounded by those of the body: what a damaged event took for its own has been transcoded as well.
+ * The bytes looked at in vain are bounded, and so is what a damaged event took for its own before it was given up.
  */
 export class EventFinder {
   readonly #body: Buffer
@@ -20,7 +27,12 @@ export class EventFinder {
     this.#body = body
     this.#cursor = new MsgpackCursor(body)
     this.#signatures = new Finder(body, signature.toString('latin1'))
-    this.#budget = body.length
+    this.#budget = Math.max(budgetMinBytes, budgetFactor * body.length)
+  }
+
+  /** To be called when the value at `start` was given up at `stoppedAt`: what begins an event behind `start` is looked at again. */
+  charge(start: number, stoppedAt: number): void {
+    this.#budget -= Math.max(0, stoppedAt - this.#signatures.next(start + 1))
   }
 
   /** Where the next event after `start` begins that is whole; the length of the body when there is none. */

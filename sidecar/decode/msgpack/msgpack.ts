@@ -1,7 +1,7 @@
 import { SidecarError } from '../../core/errors.ts'
+import { limits } from '../../core/limits.ts'
 import type { Decoded, RejectedRecord } from '../../core/ports.ts'
 import { JsonWriter, OutputFullError, outputLimitFor } from '../json-writer.ts'
-import { decodeLimits } from '../limits.ts'
 import { MsgpackCursor, UndelimitedError } from './cursor.ts'
 import { EventFinder } from './event-finder.ts'
 import { EventReader } from './event-reader.ts'
@@ -55,11 +55,11 @@ class MsgpackReading {
   readNext(): boolean {
     const start = this.#cursor.offset
     if (start === this.#body.length) return false
-    if (this.#rejected.length >= decodeLimits.rejectedMaxCount) {
+    if (this.#rejected.length >= limits.rejectedMaxCount) {
       const count = this.#rejected.length
       return this.#rejectRest(
         start,
-        `${count} values of this body are bad; from byte ${start} on it was not decoded.`,
+        `${count} values of this body are bad; from byte ${start} on it was not decoded, and may hold good records.`,
       )
     }
     const { recordsCount } = this.#writer
@@ -95,6 +95,7 @@ class MsgpackReading {
       )
     }
     if (error instanceof UndelimitedError) return this.#rejectUndelimited(error, start)
+    this.#finder.charge(start, this.#cursor.offset)
     if (!(error instanceof OutputFullError) && !(error instanceof MisfitError)) throw error
     const problem = error instanceof MisfitError ? error.message : 'it is too large as JSON'
     this.#cursor.offset = start
@@ -127,6 +128,7 @@ class MsgpackReading {
 
   /** False when there is no event after it. */
   #rejectUndelimited(error: UndelimitedError, start: number): boolean {
+    this.#finder.charge(start, this.#cursor.offset)
     const next = this.#finder.nextEvent(start)
     this.#reject(
       `From byte ${start} on, the body cannot be read as msgpack: ${error.message}.`,

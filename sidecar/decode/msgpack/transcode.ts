@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer'
+import { BadData } from '../bad-data.ts'
 import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from '../bytes.ts'
 import { type JsonWriter, writerLimits } from '../json-writer.ts'
 import { kinds, type MsgpackCursor } from './cursor.ts'
 import { floatText } from './float-text.ts'
 
 /** A value that is whole but has no place in a record. The message is the end of a sentence. */
-export class MisfitError extends Error {}
+export class MisfitError extends BadData {}
 
 /**
  * Writes msgpack values as JSON, from bytes to bytes.

@@ -1,3 +1,4 @@
+import { limits } from '../../core/limits.ts'
 import type { RejectedRecord } from '../../core/ports.ts'
 import {
   CLOSE_BRACE,
@@ -15,7 +16,15 @@ import { RecordFinder } from '../record-finder.ts'
 import { StructuralScanner } from '../scan.ts'
 
 /** A body with spaces in the place of what was damaged, and that. */
-export type Mended = { readonly body: Buffer; readonly rejected: readonly RejectedRecord[] }
+export type Mended = {
+  readonly body: Buffer
+  readonly rejected: readonly RejectedRecord[]
+  /** Where a record begins from which on the body was not looked at, because too many before it are damaged. The mended body ends there. */
+  readonly restStart: number | undefined
+}
+
+/** Ends a request inside a list of records; before it a record, so that the reader meets what is left unread. */
+const endOfRequest = Buffer.from('{}]}]}]}')
 
 const listNames = ['"logRecords"', '"log_records"']
 
@@ -32,6 +41,7 @@ class DamageReader {
   readonly #mended: Buffer
   readonly #finder: RecordFinder
   readonly #rejected: RejectedRecord[] = []
+  #restStart: number | undefined
 
   constructor(body: Buffer) {
     this.#body = body
@@ -41,8 +51,15 @@ class DamageReader {
 
   read(): Mended {
     const lists = listNames.flatMap((name) => this.#listsAfter(name)).sort((one, other) => one - other)
-    for (const [index, list] of lists.entries()) this.#readList(list, lists[index + 1] ?? this.#body.length)
-    return { body: this.#mended, rejected: this.#rejected }
+    for (const [index, list] of lists.entries()) {
+      if (this.#restStart === undefined) this.#readList(list, lists[index + 1] ?? this.#body.length)
+    }
+    const restStart = this.#restStart
+    const body =
+      restStart === undefined
+        ? this.#mended
+        : Buffer.concat([this.#mended.subarray(0, restStart), endOfRequest])
+    return { body, rejected: this.#rejected, restStart }
   }
 
   /** Where the first elements of the lists with this name are. */
@@ -61,7 +78,10 @@ class DamageReader {
     let lastGood = -1
     let offset = skipSeparators(this.#body, start, end)
     while (offset < end && this.#body[offset] !== CLOSE_BRACKET) {
-      if (this.#rejected.length >= decodeLimits.rejectedMaxCount) return
+      if (this.#rejected.length >= limits.rejectedMaxCount) {
+        this.#restStart = offset
+        return
+      }
       const isObject = this.#body[offset] === OPEN_BRACE
       const damage = isObject ? this.#finder.damageAfter(offset, end) : { offset, isSound: false }
       let next = damage.offset

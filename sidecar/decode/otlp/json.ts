@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { COMMA, OPEN_BRACE, OPEN_BRACKET, skipWhitespace } from '../bytes.ts'
 import { describeParseError, parseErrorOf } from '../json-problem.ts'
 import { decodeLimits } from '../limits.ts'
@@ -31,7 +32,7 @@ export function readJson(reading: OtlpReading): void {
   const rest = eachElement(reading, cursor, found['resourceLogs'], true, (resourceLogs) =>
     readResourceLogs(reading, cursor, resourceLogs),
   )
-  if (rest !== undefined) reading.rejectRest(wrap([['resourceLogs', rest]]))
+  if (rest !== undefined) reading.rejectRest(wrap(reading, [['resourceLogs', rest]]))
   if (cursor.isCut) reading.noteCut(request.start, request.start + 1)
   const after = skipWhitespace(body, request.end, body.length)
   if (after < body.length) reading.reject(after, body.length, 'it follows the end of the request')
@@ -48,7 +49,7 @@ function readResourceLogs(reading: OtlpReading, cursor: JsonCursor, element: Ran
   )
   return (
     rest &&
-    wrap([
+    wrap(reading, [
       ['resource', bytesOf(reading.body, resource)],
       ['scopeLogs', rest],
     ])
@@ -65,11 +66,11 @@ function readScopeLogs(reading: OtlpReading, cursor: JsonCursor, element: Range,
     const isTaken = reading.take(record.start, record.end, () =>
       writeJsonRecord(writer, parse(body, record), attributes, members),
     )
-    return isTaken ? undefined : body.subarray(record.start, record.end)
+    return isTaken ? undefined : reading.restFrom(record.start, record.end)
   })
   return (
     rest &&
-    wrap([
+    wrap(reading, [
       ['scope', bytesOf(body, scope)],
       ['logRecords', rest],
     ])
@@ -90,9 +91,11 @@ function eachElement(
   let next = array.start
   try {
     for (const element of cursor.elements(array, mayBeCut)) {
-      if (reading.isFull) return Buffer.concat([opening, body.subarray(element.start, array.end)])
+      if (reading.isOverAt(element.start))
+        return Buffer.concat([opening, reading.restFrom(element.start, array.end)])
       const rest = orReject(reading, element, read)
-      if (rest !== undefined) return Buffer.concat([opening, rest, body.subarray(element.end, array.end)])
+      if (rest !== undefined)
+        return Buffer.concat([opening, rest, reading.closing(body.subarray(element.end, array.end))])
       next = element.end
     }
   } catch (error) {
@@ -136,8 +139,10 @@ function parse(body: Buffer, { start, end }: Range): unknown {
   const text = body.toString('utf8', start, end)
   try {
     return mayHoldLargeInteger.test(text) ? JSON.parse(text, keepLargeInteger) : JSON.parse(text)
-  } catch {
-    throw new OtlpError(`it is not valid JSON: ${describeParseError(parseErrorOf(body, start, end), start)}`)
+  } catch (error) {
+    // In ASCII the positions are offsets; else they are looked for again.
+    const problem = isAscii(body.subarray(start, end)) ? error : parseErrorOf(body, start, end)
+    throw new OtlpError(`it is not valid JSON: ${describeParseError(problem, start)}`)
   }
 }
 
@@ -158,13 +163,13 @@ function keepLargeInteger(_key: string, value: unknown, context?: { readonly sou
 }
 
 /** An object of members that are JSON already; those that are empty are left out. */
-function wrap(members: readonly (readonly [name: string, json: Buffer])[]): Buffer {
+function wrap(reading: OtlpReading, members: readonly (readonly [name: string, json: Buffer])[]): Buffer {
   const present = members.filter(([, json]) => json.length > 0)
   const parts = present.flatMap(([name, json], index) => [
     Buffer.from(`${index === 0 ? '{' : ','}"${name}":`),
     json,
   ])
-  return Buffer.concat([...parts, Buffer.from('}')])
+  return Buffer.concat([...parts, reading.closing(Buffer.from('}'))])
 }
 
 function bytesOf(body: Buffer, range: Range | undefined): Buffer {

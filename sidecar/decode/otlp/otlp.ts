@@ -1,4 +1,5 @@
 import { SidecarError } from '../../core/errors.ts'
+import { limits } from '../../core/limits.ts'
 import { isOtlpJson } from '../../core/otlp-reply.ts'
 import type { Decoded } from '../../core/ports.ts'
 import { OPEN_BRACE, skipWhitespace } from '../bytes.ts'
@@ -40,10 +41,14 @@ function likelyFormat(body: Buffer, contentType: string | undefined): Format {
 
 /** As `readAs`. Of JSON that is damaged, the reading that finds more records. */
 function read(body: Buffer, format: Format): Decoded | string {
-  const outcome = readAs(body, format)
+  const outcome = readAs(new OtlpReading(body), format)
   if (format === 'protobuf' || (typeof outcome !== 'string' && outcome.rejected.length === 0)) return outcome
+  // Too many records are bad by themselves: that is no matter of brackets, and looking again would double the work.
+  if (typeof outcome !== 'string' && outcome.rejected.length > limits.rejectedMaxCount) return outcome
   const mended = setDamagedAside(body)
-  const other = mended.rejected.length === 0 ? outcome : readAs(mended.body, format)
+  const { restStart } = mended
+  const rest = restStart === undefined ? undefined : { start: restStart, body }
+  const other = mended.rejected.length === 0 ? outcome : readAs(new OtlpReading(mended.body, rest), format)
   if (typeof other === 'string' || countOf(other) <= countOf(outcome)) return outcome
   return { block: other.block, rejected: [...mended.rejected, ...other.rejected] }
 }
@@ -53,8 +58,7 @@ function countOf(outcome: Decoded | string): number {
 }
 
 /** The records, or why there are none. */
-function readAs(body: Buffer, format: Format): Decoded | string {
-  const reading = new OtlpReading(body)
+function readAs(reading: OtlpReading, format: Format): Decoded | string {
   try {
     if (format === 'json') readJson(reading)
     else if (!readProtobuf(reading)) return 'it has no field of a request for logs.'

@@ -1,12 +1,15 @@
+import { limits } from '../../core/limits.ts'
 import type { Decoded, RejectedRecord } from '../../core/ports.ts'
 import { JsonWriter, OutputFullError, outputLimitFor } from '../json-writer.ts'
-import { decodeLimits } from '../limits.ts'
 import { OtlpError } from './wire.ts'
 
 const tooLarge = 'it is too large as JSON'
 
 /** Resources and scopes in one body. Exporters send hundreds; millions of empty ones would take minutes and make no record. */
 const containersMaxCount = 100_000
+
+/** What stands behind the part of a body that is read, and where it begins. */
+type Unread = { readonly start: number; readonly body: Buffer }
 
 /** What the readers of one OTLP body share: the records so far and the parts that are none. */
 export class OtlpReading {
@@ -15,13 +18,16 @@ export class OtlpReading {
   readonly #rejected: RejectedRecord[] = []
   /** For the attributes of a resource, which are written once and copied into each of its records. */
   readonly #scratch: JsonWriter
+  readonly #unread: Unread | undefined
   /** Whether there is no memory for the next record. */
   #isOutputFull = false
   #containersCount = 0
   #hasRejectedEnd = false
 
-  constructor(body: Buffer) {
+  /** `unread` is the body of which this one is the mended beginning. */
+  constructor(body: Buffer, unread?: Unread) {
     this.body = body
+    this.#unread = unread
     const limit = outputLimitFor(body.length)
     this.writer = new JsonWriter(2 * body.length, limit)
     this.#scratch = new JsonWriter(0, limit)
@@ -40,9 +46,24 @@ export class OtlpReading {
   get isFull(): boolean {
     return (
       this.#isOutputFull ||
-      this.#rejected.length >= decodeLimits.rejectedMaxCount ||
+      this.#rejected.length >= limits.rejectedMaxCount ||
       this.#containersCount >= containersMaxCount
     )
+  }
+
+  /** Whether reading must end before the element of a list that begins at `start`. */
+  isOverAt(start: number): boolean {
+    return this.isFull || (this.#unread !== undefined && start >= this.#unread.start)
+  }
+
+  /** What is left from `start` on: up to `end`, or with what was not read in the first place, which closes its brackets itself. */
+  restFrom(start: number, end: number): Buffer {
+    return (this.#unread?.body ?? this.body).subarray(start, this.#unread === undefined ? end : undefined)
+  }
+
+  /** What closes brackets around a rest. */
+  closing(bytes: Buffer): Buffer {
+    return this.#unread === undefined ? bytes : bytes.subarray(0, 0)
   }
 
   /** To be called for each resource and each scope. */
@@ -88,7 +109,7 @@ export class OtlpReading {
   /** Keeps what was left unread because reading had to end, as a body of its own. */
   rejectRest(bytes: Buffer): void {
     this.#hasRejectedEnd = true
-    const reason = `${this.#whyFull()} The rest was not decoded.`
+    const reason = `${this.#whyFull()} The rest was not decoded, and may hold good records.`
     this.#rejected.push({ code: 'DECODE_NOT_OTLP', reason, bytes })
   }
 
@@ -99,8 +120,8 @@ export class OtlpReading {
   #whyFull(): string {
     if (this.#isOutputFull)
       return `The first ${this.writer.recordsCount} records of this body, each with its resource, fill the memory for one body.`
-    if (this.#rejected.length >= decodeLimits.rejectedMaxCount)
-      return `${this.#rejected.length} parts of this body are bad.`
+    if (this.#unread !== undefined || this.#rejected.length >= limits.rejectedMaxCount)
+      return `More than ${limits.rejectedMaxCount - 1} parts of this body are bad.`
     return `The body has more than ${containersMaxCount} resources and scopes.`
   }
 }

@@ -1,5 +1,7 @@
-/** Bytes that are not the protobuf message they should be. The message is the end of a sentence. */
-export class OtlpError extends Error {}
+import { BadData } from '../bad-data.ts'
+
+/** Bytes that are not the message they should be. The message is the end of a sentence. */
+export class OtlpError extends BadData {}
 
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 

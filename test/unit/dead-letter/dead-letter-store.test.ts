@@ -41,6 +41,20 @@ describe('DeadLetterStore', () => {
     assert.equal(lines[1]?.record_base64, '//4=')
   })
 
+  it('lets others have their turn while it keeps thousands of letters', async () => {
+    const store = await start(new MemoryFileSystem())
+    let turns = 0
+    let isKept = false
+    const takeTurns = () => {
+      turns += 1
+      if (!isKept) setImmediate(takeTurns)
+    }
+    takeTurns()
+    await store.keep(Array.from({ length: 5_000 }, () => aLetter('bad')))
+    isKept = true
+    assert.ok(turns > 40, `${turns} turns`)
+  })
+
   it('is durable when keep resolves', async () => {
     const disk = new MemoryFileSystem()
     const store = await start(disk)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { limits } from '../../../sidecar/core/limits.ts'
 import { decodeLimits } from '../../../sidecar/decode/limits.ts'
 import { decodeText } from '../../helpers/decoding.ts'
 
@@ -79,14 +80,57 @@ describe('decode bounds what one body can cause', () => {
   })
 
   it('keeps everything after too many bad records aside in one piece', () => {
-    const count = decodeLimits.rejectedMaxCount
+    const count = limits.rejectedMaxCount
     const { records, rejected, reasons } = decodeText(`{"a":1}\n${'x\n'.repeat(count)}{"b":1}\nx\n`)
     assert.deepEqual(records, ['{"a":1}'])
     assert.equal(rejected.length, count + 1)
     assert.equal(rejected.at(-1), '{"b":1}\nx')
     assert.equal(
       reasons.at(-1),
-      `${count} records of this body are bad; from byte 200008 (line 100002) on it was not decoded.`,
+      `${count} records of this body are bad; from byte ${8 + 2 * count} (line ${count + 2}) on it was not decoded, and may hold good records.`,
     )
+  })
+
+  const bad = (text: string) => text.repeat(limits.rejectedMaxCount)
+  const rests: Record<string, string> = {
+    'of lines': `{"id":1}\n${bad('x\n')}{"id":2}\nx\n{"id":3}\n`,
+    'of lines with bad tokens': `{"id":1}\n${bad('{"id":nan}\n')}{"id":2}\n{"id":3}\n`,
+    'of objects one after the other': `{"id":1}${bad('{"id":nan}')}{"id":2}{"id":3}`,
+    'of an array': `[{"id":1},${bad('nan,')}{"id":2},1,{"id":3}]`,
+    'of an array over several lines': `[\n{"id":1},\n${bad('{"id":nan},\n')}{"id":2},\n{"id":3}\n]\n`,
+    'of lines that are arrays': `[{"id":1}]\n[${bad('1,')}{"id":2}]\n[{"id":3}]\n`,
+    'of an array that begins with a bad member': `[{"id":1},${bad('nan,')}nan,{"id":2},{"id":3}]`,
+  }
+  for (const [name, body] of Object.entries(rests)) {
+    it(`and the rest ${name} gives its good records when it is decoded by itself`, () => {
+      const first = decodeText(body)
+      assert.deepEqual(first.records, ['{"id":1}'])
+      assert.equal(first.rejected.length, limits.rejectedMaxCount + 1)
+      const second = decodeText(first.rejected.at(-1) ?? '')
+      assert.deepEqual(second.records, ['{"id":2}', '{"id":3}'])
+      assert.ok(second.rejected.length <= 1)
+    })
+  }
+
+  it('delivers all good records among fewer bad ones', () => {
+    const body = `[${'{"id":1},{"id":nan},'.repeat(limits.rejectedMaxCount - 1)}{"id":1}]`
+    const { records, rejected } = decodeText(body)
+    assert.equal(records.length, limits.rejectedMaxCount)
+    assert.equal(rejected.length, limits.rejectedMaxCount - 1)
+  })
+
+  it('gives JSON.parse each byte a few times at most, with text among the objects of one line', (test) => {
+    const parse = test.mock.method(JSON, 'parse')
+    const body = '{"id":1}x'.repeat(4_000)
+    const { records } = decodeText(body)
+    const parsedBytes = parse.mock.calls.reduce((sum, { arguments: [text] }) => sum + text.length, 0)
+    assert.equal(records.length, 4_000)
+    assert.ok(parsedBytes < 8 * body.length, `${parsedBytes} bytes of ${body.length}`)
+  })
+
+  it('parses no more objects in vain than may be bad, where it looks for the next good one', (test) => {
+    const parse = test.mock.method(JSON, 'parse')
+    decodeText(`{"a":1}${'{"a":"}'.repeat(12 * limits.rejectedMaxCount)}`)
+    assert.ok(parse.mock.callCount() < 5 * limits.rejectedMaxCount, `${parse.mock.callCount()} calls`)
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { limits } from '../../../sidecar/core/limits.ts'
 import { decodeLimits } from '../../../sidecar/decode/limits.ts'
 import { writerLimits } from '../../../sidecar/decode/json-writer.ts'
 import { decodeBody, decodeText } from '../../helpers/decoding.ts'
@@ -143,13 +144,28 @@ describe('decode of text/plain', () => {
   })
 
   it('takes more bad lines than JSON may have', () => {
-    const count = decodeLimits.rejectedMaxCount + 10
+    const count = limits.rejectedMaxCount + 10
     const { records } = decodeText(`${'x\n'.repeat(count)}${a}`, plain)
     assert.equal(records.length, count + 1)
     assert.equal(records.at(-1), a)
     const array = decodeText(`[\n${a},\n${'nan,\n'.repeat(count)}${b}\n]`, always).records
     assert.equal(array.length, count + 4)
     assert.deepEqual([array[1], array.at(-2)], [a, b])
+  })
+
+  it('keeps the rest aside, in one piece, when too many lines are damaged JSON', () => {
+    const damaged = '{"a":nan}\n'.repeat(limits.rejectedMaxCount)
+    const { records, rejected } = decodeText(`one\n${damaged}two\n${a}\n`, plain)
+    assert.deepEqual(records, [wrapped('one')])
+    assert.equal(rejected.length, limits.rejectedMaxCount + 1)
+    assert.deepEqual(decodeText(rejected.at(-1) ?? '', plain).records, [wrapped('two'), a])
+  })
+
+  it('parses no line that cannot be an object', (test) => {
+    const parse = test.mock.method(JSON, 'parse')
+    const lines = ['{a b}', '{} {}x}', '[{1 2} {3 4}]', '[INFO] {x}']
+    assert.deepEqual(decodeText(lines.join('\n'), plain).records, lines.map(wrapped))
+    assert.ok(parse.mock.callCount() <= 2 + lines.length, String(parse.mock.callCount()))
   })
 
   it('throws DECODE_EMPTY for blank text', () => {

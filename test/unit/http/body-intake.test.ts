@@ -187,6 +187,21 @@ describe('BodyIntake', () => {
     assert.deepEqual(refusing.state.kept, [])
   })
 
+  it('keeps the records without a destination as one dead letter from the thousands on', async () => {
+    const why = new SidecarError('ROUTE_NOT_FOUND', 'no such route')
+    const { state, take } = create({
+      divide: () => {
+        const records = Array.from({ length: limits.rejectedMaxCount + 3 }, (_, n) => `{"n":${n}}`)
+        return { routed: [], unrouted: [{ block: aBlock(records), why }] }
+      },
+    })
+    const { deadLetters } = await take('{"n":1}')
+    assert.equal(deadLetters, limits.rejectedMaxCount + 1)
+    const last = state.kept.at(-1)
+    assert.equal(last?.bytes.toString(), '{"n":5000}\n{"n":5001}\n{"n":5002}')
+    assert.equal(last?.reason, 'no such route These are the other 3 such records of the body.')
+  })
+
   it('keeps a record without a destination even with "reject" when a neighbour has one', async () => {
     const divide = divideBy('good', new SidecarError('ROUTE_NOT_ALLOWED', 'not allowed'))
     const { state, take } = create({ divide, unrouted: 'reject' })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { limits } from '../../../../sidecar/core/limits.ts'
 import { outputLimitFor } from '../../../../sidecar/decode/json-writer.ts'
-import { decodeLimits } from '../../../../sidecar/decode/limits.ts'
+import { MsgpackCursor } from '../../../../sidecar/decode/msgpack/cursor.ts'
 import { decodeMsgpack } from '../../../../sidecar/decode/msgpack/msgpack.ts'
 import { EventTime, fluentEvent, groupStart, msgpackOf } from '../../../helpers/fluent-events.ts'
 import { textsOf } from '../../../helpers/records.ts'
@@ -171,14 +172,31 @@ describe('decodeMsgpack', () => {
   })
 
   it('keeps everything after too many bad values aside in one piece', () => {
-    const bad = Buffer.alloc(decodeLimits.rejectedMaxCount, 0x90)
+    const bad = Buffer.alloc(limits.rejectedMaxCount, 0x90)
     const { ids, rejected, reasons } = decodeParts(good(1), bad, good(2), good(3))
     assert.deepEqual(ids, [1])
     assert.deepEqual(rejected.at(-1), Buffer.concat([good(2), good(3)]))
     assert.match(
       reasons.at(-1) ?? '',
-      /^100000 values of this body are bad; from byte 1000\d\d on it was not decoded\.$/,
+      /^5000 values of this body are bad; from byte 50\d\d on it was not decoded, and may hold good records\.$/,
     )
+  })
+
+  it('reads a bounded number of values in vain when each event claims to hold all that follow', (test) => {
+    let readCount = 0
+    // oxlint-disable-next-line typescript/unbound-method -- it is called on its own object
+    const { read } = MsgpackCursor.prototype
+    MsgpackCursor.prototype.read = function (this: MsgpackCursor) {
+      readCount += 1
+      read.call(this)
+    }
+    test.after(() => void (MsgpackCursor.prototype.read = read))
+    const greedy = Buffer.concat([hex('9292d700000000000000000080df00010000'), good(2)])
+    const body = Buffer.concat([good(1), Buffer.alloc(4_000 * greedy.length, greedy)])
+    const { ids, rejected } = decodeParts(body, Buffer.alloc(200_000, good(3)))
+    assert.equal(ids[0], 1)
+    assert.ok(rejected.length < limits.rejectedMaxCount)
+    assert.ok(readCount < 20_000_000, `${readCount} values`)
   })
 
   it('stops when a large group would be repeated too often, and keeps the rest as a body with the group', () => {

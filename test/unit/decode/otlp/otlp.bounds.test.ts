@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { limits } from '../../../../sidecar/core/limits.ts'
 import { outputLimitFor } from '../../../../sidecar/decode/json-writer.ts'
 import { wrapField } from '../../../../sidecar/decode/otlp/wire.ts'
 import { otlpJson, otlpProtobuf, requestOf, type ResourceLogs } from '../../../helpers/otlp.ts'
@@ -64,10 +65,38 @@ describe('decodeOtlp bounds what a body becomes', () => {
 
   it('when there are too many bad records', () => {
     const { bodies, rejected } = decodeProtobuf(
-      requestWith(recordOf('1'), ...Array.from({ length: 100_000 }, () => hex('02')), recordOf('2')),
+      requestWith(
+        recordOf('1'),
+        ...Array.from({ length: limits.rejectedMaxCount }, () => hex('02')),
+        recordOf('2'),
+      ),
     )
     assert.deepEqual(bodies, ['1'])
-    assert.equal(rejected.length, 100_001)
+    assert.equal(rejected.length, limits.rejectedMaxCount + 1)
     assert.deepEqual(decodeProtobuf(rejected.at(-1) ?? hex('')).bodies, ['2'])
   })
+
+  const good = (body: string) => `{"body":{"stringValue":"${body}"}}`
+  const damages = {
+    'a bad token': '{"body":nan}',
+    'no object': '1',
+    'a lost quote': '{"body":{"stringValue":"x}}',
+    'a brace too few': '{"body":{"stringValue":"x"}',
+    'a brace too many': '{"body":{"stringValue":"x"}}}',
+  }
+  for (const [name, damaged] of Object.entries(damages)) {
+    it(`when there are too many records with ${name}, in JSON, and the rest is a request of its own`, () => {
+      const records = `${good('1')},${`${damaged},${good('2')},`.repeat(limits.rejectedMaxCount + 10)}${good('3')}`
+      const body = `{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":{"intValue":"7"}}]},"scopeLogs":[{"scope":{"name":"s"},"logRecords":[${records}]}]}]}`
+      const first = decodeAs('application/json', Buffer.from(body))
+      assert.equal(first.rejected.length, limits.rejectedMaxCount + 1)
+      assert.equal(first.rows.length, limits.rejectedMaxCount)
+      assert.match(first.reasons.at(-1) ?? '', /The rest was not decoded, and may hold good records\.$/)
+      const second = decodeAs('application/json', first.rejected.at(-1) ?? Buffer.alloc(0))
+      assert.equal(second.rows.length, 12)
+      assert.equal(second.rejected.length, 10)
+      for (const { ResourceAttributes, LogsAttributes } of [...first.rows, ...second.rows])
+        assert.deepEqual([ResourceAttributes, LogsAttributes], [{ a: 7 }, { 'scope.name': 's' }])
+    })
+  }
 })
