@@ -35,8 +35,13 @@ export type WriteSettings = SealLimits &
     readonly settlement: Settlement
   }
 
+/** `checkpoint`: rows that the sidecar itself makes about batches. */
+export type TargetPurpose = 'records' | 'checkpoint'
+
 /** Where records go and how they are treated on the way there. */
 export type Target = {
+  /** Without one: records. */
+  readonly purpose?: TargetPurpose
   readonly destination: Destination
   readonly limits: SealLimits
   readonly guarantee: DeliveryGuarantee
@@ -62,6 +67,7 @@ export function targetKey(target: Target): string {
     s.isPolled,
     s.pollIntervalMs,
     s.pollTimeoutMs,
+    target.purpose ?? 'records',
   ])
 }
 
