@@ -8,6 +8,8 @@ import type {
   Random,
   SealedBatch,
   Sending,
+  TableCreation,
+  TableMaker,
   UploadedBlob,
 } from '../core/ports.ts'
 import { destinationLabel } from '../core/destination.ts'
@@ -19,6 +21,7 @@ import { inContainer, withSas } from './addresses.ts'
 import { BlobClient } from './blobs.ts'
 import { Calls } from './calls.ts'
 import { kustoError } from './classify.ts'
+import { createTable, type KustoColumns } from './create-table.ts'
 import { EngineClient } from './engine.ts'
 import { createTokenSource } from './engine-token.ts'
 import { ExtentQuestions } from './extents.ts'
@@ -48,7 +51,7 @@ export type GatewayOptions = ManagementOptions & {
   readonly metrics: Metrics
 }
 
-export class QueuedIngestion implements KustoGateway {
+export class QueuedIngestion implements KustoGateway, TableMaker {
   readonly #options: GatewayOptions
   readonly #management: ManagementClient
   readonly #resources: IngestionResourceCache
@@ -57,6 +60,7 @@ export class QueuedIngestion implements KustoGateway {
   readonly #statusTables: StatusTableClient
   readonly #messages: MessageBuilder
   readonly #ranking: AccountRanking
+  readonly #engine: EngineClient
   readonly #extents: ExtentQuestions
   readonly #calls: Calls
 
@@ -91,8 +95,8 @@ export class QueuedIngestion implements KustoGateway {
     this.#statusTables = new StatusTableClient(this.#agent)
     this.#messages = createMessageBuilder(options.ingestionUrl)
     const tokens = createTokenSource(options)
-    const engine = new EngineClient({ clusterUrl, dispatcher: this.#agent, tokens, random })
-    this.#extents = new ExtentQuestions({ engine, clock, log })
+    this.#engine = new EngineClient({ clusterUrl, dispatcher: this.#agent, tokens, random })
+    this.#extents = new ExtentQuestions({ engine: this.#engine, clock, log })
   }
 
   async probe(): Promise<void> {
@@ -174,6 +178,10 @@ export class QueuedIngestion implements KustoGateway {
       if (refusedUrl !== undefined) return false
       refusedUrl = url
     }
+  }
+
+  createTable(database: string, table: string, columns: KustoColumns): Promise<TableCreation> {
+    return createTable(this.#engine, { database, table, columns })
   }
 
   async close(): Promise<void> {
