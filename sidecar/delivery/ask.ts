@@ -174,7 +174,7 @@ function ingested(
       { ...fields, code: inSpiteOf.code },
       `Batch ingested: the table has it, although its status says otherwise: ${inSpiteOf.message}`,
     )
-  return delivered(context, life)
+  return delivered(context, life, 'ingested')
 }
 
 function refusedForGood(context: StepContext, life: Life, why: SidecarError): Next {
@@ -196,7 +196,7 @@ function unconfirmed(context: StepContext, life: Life): Next {
     { event: 'batch.unconfirmed', batchId: life.batch.id, destination: life.label },
     `Nothing was heard of the ingestion within ${life.batch.settlement.pollTimeoutMs} ms. Its message is in the queue of Kusto; the batch counts as delivered.`,
   )
-  return delivered(context, life)
+  return delivered(context, life, 'unconfirmed')
 }
 
 function confirmed(
