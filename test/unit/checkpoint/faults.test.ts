@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { aBlock, aTarget } from '../../helpers/batches.ts'
 import type { Row } from './world.ts'
 import { World, directory, settlements } from './world.ts'
 
@@ -111,6 +112,22 @@ describe('a full journal', () => {
   })
 })
 
+describe('a limit of destinations', () => {
+  it('does not keep rows out', async () => {
+    const world = await aWorld((one) => {
+      one.maxDestinations = 2
+      one.isKustoAway = true
+    })
+    await world.batch(['{"n":1}'])
+    for (const table of ['Open1', 'Open2'])
+      await world.batcher?.append([{ target: aTarget({ destination: { table } }), block: aBlock(['{}']) }])
+    world.isKustoAway = false
+    await world.run(5_000)
+    assert.deepEqual(sequencesOf(world.rows), [0])
+    assert.equal(await world.rowsLost(), 0)
+  })
+})
+
 describe('a disk that refuses rows', () => {
   it('gets another try', async () => {
     const world = await aWorld()
@@ -167,6 +184,22 @@ describe('what a start finds', () => {
       world.rows.map(({ sequence, outcome, records, nonce }) => [sequence, outcome, records, nonce !== null]),
       [[0, 'void', 0, true]],
     )
+    assert.deepEqual(world.batchFiles, [])
+  })
+
+  it('empty, is found again when the process dies before the row is written', async () => {
+    const world = await aWorld()
+    world.disk.place(`${directory}/00000001-0000000000.Logs.App.open`, 'KSBA')
+    const never = () => new Promise<void>(() => undefined)
+    world.disk = world.disk.kill()
+    world.disk.beforeOperation = (operation, path) =>
+      operation === 'open' && path.includes('Checkpoints') ? never() : undefined
+    await world.start()
+    await world.run(1_000)
+    assert.equal(world.batchFiles.length, 1)
+    await world.die()
+    await world.run(5_000)
+    assert.deepEqual(sequencesOf(world.rows), [0])
     assert.deepEqual(world.batchFiles, [])
   })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkpointColumns } from '../../../sidecar/core/checkpoint-columns.ts'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
+import type { SealedBatch } from '../../../sidecar/core/ports.ts'
 import { isCheckpointBatch } from '../../../sidecar/core/batch-id.ts'
 import { waitFor } from '../../helpers/wait.ts'
 import { World, settlements } from './world.ts'
@@ -173,6 +174,25 @@ describe('the numbers of batches', () => {
 })
 
 describe('the batches of rows', () => {
+  it('are followed and synced as the batch was that the row is about', async () => {
+    const world = await aWorld()
+    const found: SealedBatch[] = []
+    world.refuses = (batch) => void (isCheckpointBatch(batch.id) && found.push(batch))
+    const syncs: string[] = []
+    world.disk.beforeOperation = (operation, path) => {
+      if (path.includes('Checks') || path.includes('Checkpoints')) syncs.push(operation)
+    }
+    for (const settlement of [settlements.queued, settlements.exactlyOnce]) {
+      syncs.length = 0
+      await world.batch(['{"n":1}'], settlement)
+      const files = () => world.batchFiles.length
+      while (files() > 0) await world.run(10)
+      assert.equal(syncs.includes('sync'), settlement.isExactlyOnce)
+      await world.run(5_000)
+      assert.equal(found.at(-1)?.settlement.isExactlyOnce, settlement.isExactlyOnce)
+    }
+  })
+
   it('have no rows, and leave no holes in the sequences', async () => {
     const world = await aWorld()
     const uploaded: string[] = []

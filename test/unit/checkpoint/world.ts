@@ -49,6 +49,7 @@ export class World {
     this.#tags.has(id) ? { kind: 'ingested', isRepeat: false } : { kind: 'pending' }
   hasLedger = true
   maxDiskBytes = 1e9
+  maxDestinations = 10
   /** Instead of the journal. */
   isInMemory = false
   store: BatchStore | undefined
@@ -116,13 +117,13 @@ export class World {
       ledger,
       compressions: new Semaphore(limits.compressionsInFlight),
       compress: async (raw) => deflateRawSync(raw, { level: 1, finishFlush: constants.Z_SYNC_FLUSH }),
-      maxDestinations: 10,
+      maxDestinations: this.maxDestinations,
       maxPendingBytes: 1e9,
     })
     Object.assign(this, { store, batcher, delivery, checkpoints })
     if (!(store instanceof DiskStore)) return
     for (const batch of await store.recover()) void delivery.deliver(batch, { keepExhausted: true })
-    await store.settleVoids()
+    void store.settleVoids()
   }
 
   /** The process is gone, and with it what it was about to do; another one takes over. */
