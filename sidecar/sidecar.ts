@@ -10,9 +10,11 @@
 import type { AddressInfo } from 'node:net'
 import { Batcher } from './batch/batcher.ts'
 import { compress } from './batch/compress.ts'
+import { CheckpointRows } from './checkpoint/checkpoint-rows.ts'
+import { makeCheckpointTable } from './checkpoint/make-table.ts'
 import type { Config } from './config/config.ts'
 import { planFingerprint } from './config/plan-fingerprint.ts'
-import type { SidecarError } from './core/errors.ts'
+import { codeOf, messageOf, type SidecarError } from './core/errors.ts'
 import { limits } from './core/limits.ts'
 import type {
   BatchStore,
@@ -24,6 +26,7 @@ import type {
   RequestLedger,
   Router,
   SealedBatch,
+  TableMaker,
 } from './core/ports.ts'
 import { Semaphore } from './core/semaphore.ts'
 import { DeadLetterStore } from './dead-letter/dead-letter-store.ts'
@@ -32,6 +35,7 @@ import { parseReplayFilter } from './dead-letter/replay-filter.ts'
 import { decode } from './decode/decode.ts'
 import { decompress } from './decode/decompress.ts'
 import { DeliveryQueue } from './delivery/delivery.ts'
+import { drain } from './drain.ts'
 import { AdminServer } from './http/admin-server.ts'
 import { BodyIntake, type Room } from './http/body-intake.ts'
 import { Deduplication } from './http/deduplication.ts'
@@ -47,7 +51,7 @@ import { shape } from './shape/shape.ts'
 
 export type SidecarOptions = {
   readonly config: Config
-  readonly gateway: KustoGateway
+  readonly gateway: KustoGateway & TableMaker
   readonly fileSystem: FileSystem
   readonly clock: Clock
   readonly random: Random
@@ -77,19 +81,16 @@ const probeIntervalMs = 15_000
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { config, log } = options
   const ledger = config.isDedupOn ? createLedger(options) : undefined
-  const store = await openStore(options, ledger)
-  const deadLetters = new DeadLetterStore({
-    ...options,
-    ...config.deadLetter,
-    // The journal is synced at this interval, and a sync takes its time.
-    takenIsDurableAfterMs: config.journal.enabled ? 2 * config.journal.syncIntervalMs : 0,
-  })
+  // Rows are batched as all records are, while batches wait for their rows: each finds the other when there is something to do.
+  const checkpoints = config.checkpoint && createCheckpoints(options, config.checkpoint, () => batcher)
+  const store = await openStore(options, { ledger, checkpoints })
+  const deadLetters = createDeadLetters(options)
+  const delivery = createDelivery(options, { deadLetters, checkpoints })
+  const batcher = createBatcher(options, { store, delivery, ledger })
   let http: HttpServer | undefined
   let admin: AdminServer | undefined
   try {
     await deadLetters.start()
-    const delivery = createDelivery(options, deadLetters)
-    const batcher = createBatcher(options, { store, delivery, ledger })
     const waiting = store instanceof DiskStore ? await store.recover() : []
     const inner = { batcher, delivery, deadLetters, ...createIntake(options, batcher, deadLetters), ledger }
     const { listen, adminListen } = config.server
@@ -99,11 +100,18 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const adminAddress = adminListen && (await admin?.listen(adminListen.host, adminListen.port))
     // Not before the ports are ours: a start that fails must leave nothing running.
     redeliver(waiting, delivery, log)
+    settleVoids(store, log)
     const stopProbing = probeKusto(options)
+    const stopMaking = config.checkpoint && makeCheckpointTable({ ...options, ...config.checkpoint })
+    const stopAsking = () => {
+      stopProbing()
+      stopMaking?.()
+    }
     const { address: host, port } = address
     const adminPort = adminAddress?.port
     log.info({ event: 'sidecar.started', host, port, adminPort }, 'Ready for requests.')
-    const stages = { ...inner, http, admin, store, stopProbing }
+    const closing = () => closeStore(store)
+    const stages = { ...inner, http, admin, store, closeStore: closing, checkpoints, stopAsking }
     return { address, adminAddress, drain: () => drain(options, stages) }
   } catch (error) {
     http?.close()
@@ -114,21 +122,56 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 }
 
+type Audited = { readonly checkpoints: CheckpointRows | undefined }
+
 function createLedger(options: SidecarOptions): RequestLedger {
   const { dedupMaxKeys: maxKeys, dedupWindowMs: windowMs } = options.config.journal
   return new MemoryLedger({ ...options, maxKeys, windowMs })
 }
 
-async function openStore(options: SidecarOptions, ledger: RequestLedger | undefined): Promise<BatchStore> {
-  const { config, clock, random } = options
-  if (config.journal.enabled) return DiskStore.start({ ...options, ...config.journal, ledger })
-  return new MemoryStore({ maxBytes: config.server.maxInFlightBytes, clock, random })
+function createCheckpoints(
+  options: SidecarOptions,
+  destination: { readonly database: string; readonly table: string },
+  intake: () => Batcher,
+): CheckpointRows {
+  const { config } = options
+  const { records, write, journal } = config
+  return new CheckpointRows({
+    ...options,
+    ...destination,
+    ...write,
+    isJournalOn: journal.enabled,
+    records,
+    intake,
+  })
 }
 
-function createDelivery(options: SidecarOptions, deadLetters: DeadLetterStore): DeliveryQueue {
+async function openStore(
+  options: SidecarOptions,
+  { ledger, checkpoints }: Audited & Pick<Inner, 'ledger'>,
+): Promise<BatchStore> {
+  const { config, clock, random } = options
+  if (config.journal.enabled) return DiskStore.start({ ...options, ...config.journal, ledger, checkpoints })
+  return new MemoryStore({ maxBytes: config.server.maxInFlightBytes, clock, random, checkpoints })
+}
+
+function createDeadLetters(options: SidecarOptions): DeadLetterStore {
+  const { journal, deadLetter } = options.config
+  return new DeadLetterStore({
+    ...options,
+    ...deadLetter,
+    // The journal is synced at this interval, and a sync takes its time.
+    takenIsDurableAfterMs: journal.enabled ? 2 * journal.syncIntervalMs : 0,
+  })
+}
+
+function createDelivery(
+  options: SidecarOptions,
+  stages: Audited & Pick<Inner, 'deadLetters'>,
+): DeliveryQueue {
   return new DeliveryQueue({
     ...options,
-    deadLetters,
+    ...stages,
     retry: options.config.retry,
     maxInFlight: limits.deliveriesInFlight,
     maxInFlightPerDestination: limits.deliveriesPerDestination,
@@ -137,7 +180,7 @@ function createDelivery(options: SidecarOptions, deadLetters: DeadLetterStore): 
 
 function createBatcher(
   options: SidecarOptions,
-  stages: Pick<Stages, 'store' | 'delivery' | 'ledger'>,
+  stages: Pick<Inner, 'delivery' | 'ledger'> & { readonly store: BatchStore },
 ): Batcher {
   return new Batcher({
     ...options,
@@ -158,6 +201,14 @@ function redeliver(batches: readonly SealedBatch[], delivery: DeliveryQueue, log
     { event: 'journal.recovered', batchCount: batches.length, recordCount },
     'Batches of an earlier process were found in the journal and are delivered now.',
   )
+}
+
+/** Ids of an earlier process that stand for no records get their rows. */
+function settleVoids(store: BatchStore, log: Log): void {
+  if (!(store instanceof DiskStore)) return
+  store.settleVoids().catch((error: unknown) => {
+    log.warn({ event: 'checkpoint.voids_left', code: codeOf(error) }, messageOf(error))
+  })
 }
 
 type Inner = {
@@ -289,49 +340,6 @@ function probeKusto({ gateway, clock }: SidecarOptions): () => void {
   return () => {
     isEnded = true
   }
-}
-
-type Stages = Inner & {
-  readonly http: HttpServer
-  readonly admin: AdminServer | undefined
-  readonly store: BatchStore
-  readonly stopProbing: () => void
-}
-
-async function drain({ config, clock, gateway, log }: SidecarOptions, stages: Stages): Promise<void> {
-  const { http, admin, batcher, delivery, deadLetters, store, stopProbing } = stages
-  const { shutdownGraceMs } = config.server
-  const after = (delayMs: number) => new Promise<void>((resolve) => clock.after(delayMs, resolve))
-  const deadline = after(shutdownGraceMs)
-  log.info({ event: 'sidecar.draining' }, 'Stopping: no new requests; sealing and delivering what is there.')
-  stopProbing()
-  deadLetters.stopReplay()
-  // Requests that wait for their batch to be settled (no journal) need it sealed; a slow body may use half of the time.
-  const answered = http.drain()
-  await Promise.race([batcher.drain().then(() => answered), after(shutdownGraceMs / 2)])
-  http.close()
-  // What came in meanwhile is sealed too.
-  await Promise.race([batcher.drain().then(() => delivery.whenIdle()), deadline])
-  delivery.stop()
-  const isAllDelivered = batcher.isIdle && delivery.unsettledCount === 0
-  await admin?.close()
-  await gateway.close()
-  await deadLetters.close()
-  await closeStore(store)
-  const fields = { event: 'sidecar.stopped', waitingBatches: delivery.unsettledCount }
-  if (isAllDelivered) log.info(fields, 'Stopped; everything was delivered.')
-  else if (store.isDurable && batcher.isIdle)
-    log.info(fields, 'Stopped; batches wait in the journal for the next start.')
-  else if (store.isDurable)
-    log.warn(
-      fields,
-      'Stopped; records wait in the journal. Those accepted with guarantee none that the disk refused are lost.',
-    )
-  else
-    log.warn(
-      fields,
-      'Stopped; batches in memory were not delivered. Records accepted with guarantee none are lost; other senders were not told that theirs are safe.',
-    )
 }
 
 async function closeStore(store: BatchStore): Promise<void> {

@@ -44,15 +44,17 @@ export class Batcher implements Intake {
 
   ensureRoom(parts: readonly RoutedBlock[]): void {
     const { maxPendingBytes, store } = this.#options
-    if (parts.length === 0) return
-    const bytesCount = parts.reduce((sum, part) => sum + sizeOf(part), 0)
+    // A batch that cannot leave because its row lacks room would hold the room for ever.
+    const bounded = parts.filter(({ target }) => target.purpose !== 'checkpoint')
+    if (bounded.length === 0) return
+    const bytesCount = bounded.reduce((sum, part) => sum + sizeOf(part), 0)
     // A single request larger than the limit is let in when nothing else waits, or it could never be taken.
     if (this.#pendingBytes > 0 && this.#pendingBytes + bytesCount > maxPendingBytes) {
       const message = `${this.#pendingBytes} bytes of records wait to be written, and server.max_in_flight_mb is ${maxPendingBytes} bytes. Senders are told to try again.`
       throw new SidecarError('HTTP_OVERLOADED', message)
     }
     // What compresses badly grows by less than this. Records of "none" wait in memory for room.
-    const keptBytes = parts.reduce(
+    const keptBytes = bounded.reduce(
       (sum, part) => sum + (part.target.guarantee === 'none' ? 0 : sizeOf(part)),
       0,
     )
@@ -107,7 +109,10 @@ export class Batcher implements Intake {
 
   /** Writes and seals everything. Resolves when all batches were handed to delivery. */
   async drain(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.drain()))
+    for (const isForCheckpoints of [false, true]) {
+      const lanes = [...this.#lanes.values()].filter((lane) => lane.isForCheckpoints === isForCheckpoints)
+      await Promise.all(lanes.map((lane) => lane.drain()))
+    }
   }
 
   /** The lanes of all targets, or none when they would be too many. */
@@ -115,7 +120,8 @@ export class Batcher implements Intake {
     const keys = targets.map(targetKey)
     const countWithNew = () => this.#lanes.size + new Set(keys.filter((key) => !this.#lanes.has(key))).size
     if (countWithNew() > this.#options.maxDestinations) this.#dropIdleLanes()
-    if (countWithNew() > this.#options.maxDestinations) {
+    const isBounded = targets.some(({ purpose }) => purpose !== 'checkpoint')
+    if (isBounded && countWithNew() > this.#options.maxDestinations) {
       const message = `${this.#lanes.size} destinations have an open batch, and ${this.#options.maxDestinations} is the limit. A shorter write.batch_interval_ms closes them sooner; fewer different tables are better.`
       throw new SidecarError('ROUTE_TOO_MANY_DESTINATIONS', message)
     }

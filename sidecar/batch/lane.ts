@@ -50,6 +50,11 @@ export class Lane {
     this.#target = target
   }
 
+  /** A batch of records that is sealed empty gets a row, so that such a lane has to be drained after the others. */
+  get isForCheckpoints(): boolean {
+    return this.#target.purpose === 'checkpoint'
+  }
+
   /** Nothing waits and no batch is open: the lane can be dropped. */
   get isIdle(): boolean {
     return this.#isQuiet && this.#active === undefined && this.#sealing.size === 0
@@ -102,9 +107,10 @@ export class Lane {
 
   async #openBatch(): Promise<void> {
     this.#isOpening = true
+    const { destination, settlement, purpose } = this.#target
     try {
       const batch = new ActiveBatch(
-        await this.#context.store.open(this.#target.destination, this.#target.settlement),
+        await this.#context.store.open(destination, settlement, purpose),
         this.#target.limits,
       )
       batch.intervalTimer = this.#context.clock.after(this.#target.limits.batchIntervalMs, () => {

@@ -22,6 +22,8 @@ export type Config = {
   /** Where records posted to `/` go: `kusto.database` and `kusto.table`. */
   readonly defaultDestination: { readonly database: string; readonly table: string } | undefined
   readonly write: WriteSettings
+  /** The table that gets a row for each settled batch; undefined when nobody asked for it. */
+  readonly checkpoint: { readonly database: string; readonly table: string } | undefined
   readonly retry: {
     readonly maxAttempts: number
     readonly baseIntervalMs: number
@@ -66,6 +68,7 @@ export function toConfig(file: ConfigFile): Config {
     kusto: toKusto(file.kusto),
     defaultDestination: toDefaultDestination(file.kusto),
     write: toWrite(file.write),
+    checkpoint: toCheckpoint(file),
     retry: {
       maxAttempts: file.retry.max_attempts,
       baseIntervalMs: file.retry.base_interval_ms,
@@ -144,6 +147,11 @@ function toKusto(kusto: ConfigFile['kusto']): Config['kusto'] {
 }
 
 function toDefaultDestination({ database, table }: ConfigFile['kusto']): Config['defaultDestination'] {
+  return database === undefined || table === undefined ? undefined : { database, table }
+}
+
+function toCheckpoint({ write, kusto }: ConfigFile): Config['checkpoint'] {
+  const { checkpoint_table: table, checkpoint_database: database = kusto.database } = write
   return database === undefined || table === undefined ? undefined : { database, table }
 }
 

@@ -32,6 +32,7 @@ export function addConflicts(file: ConfigFile, context: z.core.$RefinementCtx<Co
   checkServer(file.server, check)
   checkKustoUrls(file, check)
   checkDefaultDestination(file, check)
+  checkCheckpoint(file, check)
   checkAuth(file, check)
   checkRetry(file, check)
   checkDirectories(file, check)
@@ -82,6 +83,21 @@ function checkDefaultDestination({ kusto }: ConfigFile, { when, report }: Check)
       }
     },
   )
+}
+
+function checkCheckpoint({ kusto, write }: ConfigFile, { when, report }: Check): void {
+  const database = ['write', 'checkpoint_database']
+  const table = ['write', 'checkpoint_table']
+  when([database, table, ['kusto', 'database']], () => {
+    const { checkpoint_database: ownDatabase, checkpoint_table: ownTable } = write
+    if (ownTable !== undefined && (ownDatabase ?? kusto.database) === undefined)
+      report(
+        database,
+        'expected the name of a database, since write.checkpoint_table is set and kusto.database is not',
+      )
+    if (ownTable === undefined && ownDatabase !== undefined)
+      report(table, 'expected the name of a table, since write.checkpoint_database is set')
+  })
 }
 
 function checkAuth({ kusto }: ConfigFile, { when, report }: Check): void {

@@ -17,7 +17,7 @@ function kustoUrl() {
 }
 
 /** The name of a database or a table. */
-function kustoName() {
+export function kustoName() {
   return checkedText(
     (value) => {
       const problem = kustoNameProblem(value)

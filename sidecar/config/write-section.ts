@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { kustoNameProblem } from '../core/kusto-name.ts'
 import { checkedText, optionDocs, text, wholeNumber } from './option-docs.ts'
+import { databaseExpected, kustoName, tableExpected } from './kusto-section.ts'
 
 const tags = z.array(text(256)).max(50)
 
@@ -117,5 +118,21 @@ export const writeSection = z.strictObject({
     text: 'Extent tags by which data can be dropped later, written without the prefix `drop-by:`. Kusto does not merge extents whose drop-by tags differ, so keep them few.',
     expected: 'a list of at most 50 tags of 1 to 256 characters',
     example: ['2026-11'],
+  }),
+  checkpoint_table: kustoName()
+    .optional()
+    .register(optionDocs, {
+      text:
+        'A table that gets one row for each batch that is settled: its id, destination, outcome, counts and times, so that a query proves that none is missing (`plugin-config/kusto/checkpoints.kql`). For all routes; a route has none of its own. ' +
+        'It is made when it is missing and the identity may do that; otherwise the log has the command. A row is written to the journal before its batch leaves it, and takes the same way to Kusto.',
+      expected: tableExpected,
+      whenAbsent: 'no rows are written',
+      example: 'SidecarCheckpoints',
+    }),
+  checkpoint_database: kustoName().optional().register(optionDocs, {
+    text: 'The database of `checkpoint_table`.',
+    expected: databaseExpected,
+    whenAbsent: '`kusto.database`',
+    example: 'Logs',
   }),
 })

@@ -35,8 +35,13 @@ export type WriteSettings = SealLimits &
     readonly settlement: Settlement
   }
 
+/** `checkpoint`: rows that the sidecar itself makes about batches. */
+export type TargetPurpose = 'records' | 'checkpoint'
+
 /** Where records go and how they are treated on the way there. */
 export type Target = {
+  /** Without one: records. */
+  readonly purpose?: TargetPurpose
   readonly destination: Destination
   readonly limits: SealLimits
   readonly guarantee: DeliveryGuarantee
@@ -63,6 +68,7 @@ export function targetKey(target: Target): string {
     s.pollIntervalMs,
     s.pollTimeoutMs,
     s.stagingTableSuffix ?? null,
+    target.purpose ?? 'records',
   ])
 }
 

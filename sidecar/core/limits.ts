@@ -29,6 +29,9 @@ export const limits = {
   unfencedPatienceFactor: 12,
   /** After each lost message the next one has twice the time, up to 2 ** 8 times: from 5 minutes to 21 hours. */
   patienceDoublings: 8,
+  /** Rows of the checkpoint table end a batch by its age: there is one for each batch of records, so these are never reached in good order. */
+  checkpointBatchRows: 100_000,
+  checkpointBatchRawBytes: 100 * MB,
   readChunkBytes: 256 * 1024,
   /** Journal files opened at once at start: it is waiting for the disk that takes the time. */
   filesRecoveredAtOnce: 16,

@@ -2,7 +2,7 @@
  * The interfaces through which the stages meet. A stage imports this file and never another stage; `sidecar.ts` hands each
  * stage the implementations it needs. Everything that a simulation must control (time, disk, chance, Kusto) is here too.
  */
-import type { Destination, Target } from './destination.ts'
+import type { Destination, Target, TargetPurpose } from './destination.ts'
 import type { ErrorCode, SidecarError } from './errors.ts'
 import type { RecordBlock } from './record-block.ts'
 import type { RecordSettings } from './record-settings.ts'
@@ -90,8 +90,8 @@ export interface BatchStore {
   readonly isDurable: boolean
   /** Throws JOURNAL_FULL or MEMORY_FULL when so many bytes more might not fit. */
   ensureRoom(bytesCount: number): void
-  /** Rejects with JOURNAL_WRITE_FAILED, JOURNAL_FULL or MEMORY_FULL. */
-  open(destination: Destination, settlement: Settlement): Promise<OpenBatch>
+  /** Rejects with JOURNAL_WRITE_FAILED, JOURNAL_FULL or MEMORY_FULL; for checkpoint rows no limit of size counts. */
+  open(destination: Destination, settlement: Settlement, purpose?: TargetPurpose): Promise<OpenBatch>
 }
 
 export interface OpenBatch {
@@ -119,6 +119,10 @@ export interface SealedBatch {
   readonly blobBytes: number
   /** When its first record was received, milliseconds since 1970. */
   readonly receivedAtMs: number
+  /** When its last record was received; undefined when nobody knows. */
+  readonly lastReceivedAtMs: number | undefined
+  /** Damaged batches of which this one has what was whole. */
+  readonly replaces: readonly BatchId[]
   /** The blob, in pieces of bounded size; ends with an error if the stored bytes are damaged. */
   read(): AsyncIterable<Buffer>
   /** Resolves when `sending` is durable, which it has to be before its message is sent. Rejects with JOURNAL_WRITE_FAILED or JOURNAL_FULL. */
@@ -167,6 +171,46 @@ export type CommitOutcome =
   | { readonly kind: 'absent' }
   /** The staging table had another number of rows than the batch has records. They were dropped; the table has none. */
   | { readonly kind: 'discarded'; readonly rowCount: number }
+
+/** How a batch was settled; `void` when its id stands for no records, or its senders were told to send them again. */
+export type SettledAs = 'ingested' | 'queued' | 'unconfirmed' | 'dead_letter' | 'void'
+
+export type SettledBatch = {
+  readonly batch: SealedBatch
+  readonly outcome: SettledAs
+  /** Of the last message; undefined when none was sent. */
+  readonly blob: UploadedBlob | undefined
+}
+
+/** A batch id that was given away, and under which no record is delivered. */
+export type VoidBatch = {
+  /** Without nonce when only the name of its file could be read. */
+  readonly id: BatchId
+  readonly destination?: Destination | undefined
+  readonly settlement?: Settlement | undefined
+  /** It never held a record. Otherwise it was damaged: what was whole is in another batch. */
+  readonly wasEmpty: boolean
+}
+
+/** The audit trail: told of each batch before it is forgotten, so that no id is missing there without a reason. */
+export interface Checkpoints {
+  /** Resolves when the row of the batch is as safe as the batch, or given up loudly. Rejects when the batch has to stay. */
+  settled(settled: SettledBatch): Promise<void>
+  /** As `settled`. */
+  voided(batch: VoidBatch): Promise<void>
+}
+
+/** `refusal` says why Kusto does not let us; then a person has to run `command`. */
+export type TableCreation = { readonly command: string; readonly refusal: SidecarError | undefined }
+
+export interface TableMaker {
+  /** Makes the table, or adds the columns that it lacks. Rejects when Kusto does not answer for now. */
+  createTable(
+    database: string,
+    table: string,
+    columns: readonly (readonly [name: string, type: string])[],
+  ): Promise<TableCreation>
+}
 
 export type KustoTrouble = {
   /** Ingestion resources cannot be fetched. */

@@ -206,7 +206,7 @@ export function ingested(context: StepContext, life: Life, outcome: Arrival, inS
       { ...fields, code: inSpiteOf.code },
       `Batch ingested: the table has it, although its status says otherwise: ${inSpiteOf.message}`,
     )
-  return delivered(context, life)
+  return delivered(context, life, 'ingested')
 }
 
 function refusedForGood(context: StepContext, life: Life, why: SidecarError): Next {
@@ -228,7 +228,7 @@ function unconfirmed(context: StepContext, life: Life): Next {
     { event: 'batch.unconfirmed', batchId: life.batch.id, destination: life.label },
     `Nothing was heard of the ingestion within ${life.batch.settlement.pollTimeoutMs} ms. Its message is in the queue of Kusto; the batch counts as delivered.`,
   )
-  return delivered(context, life)
+  return delivered(context, life, 'unconfirmed')
 }
 
 export function confirmed(

@@ -75,5 +75,5 @@ function giveBack({ log, retry }: StepContext, { batch, label }: Life, cause: Si
   )
   const message = `The batch could not be delivered in ${retry.maxAttempts} attempts: ${cause.message}`
   const error = new SidecarError('DELIVERY_ATTEMPTS_EXHAUSTED', message, { cause })
-  return { state: { name: 'settling', error }, afterMs: 0 }
+  return { state: { name: 'settling', outcome: 'void', error }, afterMs: 0 }
 }

@@ -41,7 +41,7 @@
  * | `keeping`     | write dead letters           | done                                 | `settling`                                          |
  * | `repairing`   | repair the file              | a new batch                          | `sending` it, or `keeping` it                       |
  * |               |                              | nothing was whole                    | `ended`                                             |
- * | `settling`    | remove the file              | done                                 | `ended`                                             |
+ * | `settling`    | write its row, remove the file | done                               | `ended`                                             |
  *
  * `*`: only for exactly-once. `**`: only with a staging table, and then in place of each `settling` and `keeping` that follows from rows
  * that are in the table, or a part of them; asking the table then means both tables. A step that fails in another way (Kusto is away, the disk is full) is done again later, in the same state.
@@ -50,12 +50,14 @@
  * recorded, and else in `confirming`.
  */
 import type {
+  Checkpoints,
   Clock,
   DeadLetterSink,
   KustoGateway,
   Random,
   SealedBatch,
   Sending,
+  SettledAs,
   UploadedBlob,
 } from '../core/ports.ts'
 import type { RetryPolicy } from '../core/backoff.ts'
@@ -110,7 +112,7 @@ export type EndingState =
   /** `keepAs`: the records that are whole are dead letters, for this reason. */
   | { readonly name: 'repairing'; readonly why: SidecarError; readonly keepAs?: SidecarError }
   /** Nothing more is owed, or, with `error`, the senders are to send again. */
-  | { readonly name: 'settling'; readonly error?: SidecarError }
+  | { readonly name: 'settling'; readonly outcome: SettledAs; readonly error?: SidecarError }
 
 export type State =
   | SendingState
@@ -137,6 +139,8 @@ export type Life = {
   lookedAtMs: number
   /** Between the last question and the next. */
   askIntervalMs: number
+  /** Of the last message. */
+  blob: UploadedBlob | undefined
   /** When this process posted the message that is under way, by the monotonic clock. */
   sentAtMs: number | undefined
   /** How many rows were dropped from the staging table the last time, and how often so many in a row. */
@@ -147,6 +151,8 @@ export type Life = {
 export type StepContext = {
   readonly gateway: KustoGateway
   readonly deadLetters: DeadLetterSink
+  /** Undefined when nobody asked for an audit trail. */
+  readonly checkpoints?: Checkpoints | undefined
   readonly retry: RetryPolicy
   readonly clock: Clock
   readonly random: Random
@@ -169,6 +175,7 @@ export function newLife({ clock }: StepContext, batch: SealedBatch, keepExhauste
     silence: new Silence(clock.monotonic()),
     lookedAtMs: clock.monotonic(),
     askIntervalMs: settlement.pollIntervalMs,
+    blob: sending?.blob,
     sentAtMs: undefined,
   }
   if (settlement.isExactlyOnce && sending !== undefined) {

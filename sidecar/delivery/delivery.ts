@@ -5,7 +5,15 @@
  * here is when. Uploads have few places, for which destinations take turns, so that one that is refused by Kusto does not hold up the others.
  * Batches that wait for an answer or for their next attempt hold no place; their questions have bounds of their own.
  */
-import type { Clock, DeadLetterSink, Deliver, KustoGateway, Random, SealedBatch } from '../core/ports.ts'
+import type {
+  Checkpoints,
+  Clock,
+  DeadLetterSink,
+  Deliver,
+  KustoGateway,
+  Random,
+  SealedBatch,
+} from '../core/ports.ts'
 import type { RetryPolicy } from '../core/backoff.ts'
 import type { SidecarError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
@@ -31,6 +39,8 @@ import { TurnQueue } from './turn-queue.ts'
 export type DeliveryOptions = {
   readonly gateway: KustoGateway
   readonly deadLetters: DeadLetterSink
+  /** Undefined when nobody asked for an audit trail. */
+  readonly checkpoints?: Checkpoints | undefined
   readonly retry: RetryPolicy
   readonly maxInFlight: number
   readonly maxInFlightPerDestination: number

@@ -5,13 +5,17 @@ import { newLife, type EndingState, type Life, type Next, type StepContext } fro
 import { keepBatchAsDeadLetters } from './keep-batch.ts'
 
 /** Kusto has the batch, as far as its settlement asks for. */
-export function delivered({ metrics, clock }: StepContext, { batch }: Life): Next {
+export function delivered(
+  { metrics, clock }: StepContext,
+  { batch }: Life,
+  outcome: 'ingested' | 'queued' | 'unconfirmed',
+): Next {
   metrics.deliverySettledBatches.inc()
   metrics.deliverySettledRecords.inc(batch.recordCount)
   metrics.deliverySettledRawBytes.inc(batch.rawBytes)
   metrics.deliverySettledBlobBytes.inc(batch.blobBytes)
   metrics.deliverySeconds.observe(Math.max(0, clock.now() - batch.receivedAtMs) / 1000)
-  return { state: { name: 'settling' }, afterMs: 0 }
+  return { state: { name: 'settling', outcome }, afterMs: 0 }
 }
 
 export async function end(context: StepContext, life: Life, state: EndingState): Promise<Next> {
@@ -24,8 +28,10 @@ export async function end(context: StepContext, life: Life, state: EndingState):
       case 'repairing':
         return await repair(context, life, state.why, state.keepAs)
       case 'settling':
+        // Its row first: a death between the two makes the row again, and the other way round it would be missing.
+        await context.checkpoints?.settled({ batch: life.batch, outcome: state.outcome, blob: life.blob })
         await life.batch.remove()
-        return { state: { ...state, name: 'ended' }, afterMs: 0 }
+        return { state: endOf(state), afterMs: 0 }
     }
   } catch (error) {
     const event = state.name === 'settling' ? 'batch.remove_failed' : 'batch.dead_letter_failed'
@@ -53,7 +59,11 @@ async function keep({ log, deadLetters }: StepContext, life: Life, why: SidecarE
     },
     why.message,
   )
-  return { state: { name: 'settling' }, afterMs: 0 }
+  return { state: { name: 'settling', outcome: 'dead_letter' }, afterMs: 0 }
+}
+
+function endOf({ error }: Extract<EndingState, { name: 'settling' }>): Next['state'] {
+  return error === undefined ? { name: 'ended' } : { name: 'ended', error }
 }
 
 async function repair(

@@ -23,6 +23,7 @@ export async function send(context: StepContext, life: Life, state: SendingState
   } catch (error) {
     return refused(context, life, again, error)
   }
+  life.blob = sending.blob
   metrics.deliveryAttempts.inc({ outcome: reply === 'sent' ? 'queued' : 'unknown' })
   if (isExactlyOnce) return startConfirming(context, life, sending)
   if (reply === 'unknown') {
@@ -41,7 +42,7 @@ function queued(context: StepContext, life: Life): Next {
     { event: 'batch.queued', batchId, destination: life.label, recordCount, rawBytes, blobBytes },
     'Batch queued for ingestion.',
   )
-  return delivered(context, life)
+  return delivered(context, life, 'queued')
 }
 
 /** The message was certainly not posted. */

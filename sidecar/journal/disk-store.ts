@@ -10,47 +10,30 @@ import type {
   DirectoryLock,
   FileSystem,
   Frame,
-  Random,
-  RequestLedger,
   SealedBatch,
   Sending,
   Timer,
 } from '../core/ports.ts'
-import type { Destination } from '../core/destination.ts'
+import { batchIdOf, isCheckpointBatch } from '../core/batch-id.ts'
+import type { Destination, TargetPurpose } from '../core/destination.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import type { RequestSlice } from '../core/request-slice.ts'
 import { settledWhenQueued, type Settlement } from '../core/settlement.ts'
-import type { Log } from '../observability/log.ts'
-import type { Metrics } from '../observability/metrics.ts'
 import { takeCopy } from './copied-directory.ts'
+import { createFile } from './create-file.ts'
 import { DirectorySync } from './directory-sync.ts'
+import type { DiskStoreOptions } from './disk-store-options.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { encodeFileHeader, type FileHeader } from './format.ts'
-import { batchFileName, openSuffix, orderedName, sealedSuffix } from './file-names.ts'
+import { batchFileName, idFromName, openSuffix, orderedName, sealedSuffix } from './file-names.ts'
 import { DiskOpenBatch, type OpenBatchOwner } from './open-batch.ts'
 import { recoverDirectory, repairFile, slicesOf } from './recovery.ts'
 import { DiskBatch, type BatchFileOwner, type BatchPlace } from './sealed-batch.ts'
 import { writeSending } from './sending-slots.ts'
+import { Sequences } from './sequences.ts'
 import { SettledKeys } from './settled-keys.ts'
+import { VoidBatches } from './void-batches.ts'
 import { nextIdentity, writeIdentity, type WriterIdentity } from './writer-identity.ts'
-
-export type DiskStoreOptions = {
-  readonly directory: string
-  readonly maxDiskBytes: number
-  readonly syncIntervalMs: number
-  /** Undefined when no requests are remembered. */
-  readonly ledger: RequestLedger | undefined
-  /** How long, and how many, requests are remembered at most; see `journal.dedup_window_seconds`. */
-  readonly dedupWindowMs: number
-  readonly dedupMaxKeys: number
-  readonly fileSystem: FileSystem
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly metrics: Metrics
-  /** Called when promises can no longer be kept; the process must stop. */
-  readonly onFatal: (error: SidecarError) => void
-}
 
 export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   readonly isDurable = true
@@ -67,7 +50,8 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   readonly #usage: DiskUsage
   readonly #names: DirectorySync
   readonly #settledKeys: SettledKeys | undefined
-  #sequence = 0
+  readonly #sequences = new Sequences()
+  readonly #voids: VoidBatches
   #keySegments = 0
   #syncTimer: Timer | undefined
   #syncRun: Promise<void> = Promise.resolve()
@@ -128,6 +112,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
         ),
       onFatal,
     })
+    this.#voids = new VoidBatches(options.checkpoints)
     const { ledger } = options
     this.#settledKeys = ledger && new SettledKeys({ ...options, ledger, onFatal, store: this })
   }
@@ -155,30 +140,40 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     }
   }
 
-  async open(destination: Destination, settlement: Settlement = settledWhenQueued): Promise<DiskOpenBatch> {
-    const sequence = this.#sequence
-    this.#sequence += 1
+  /** Writes the checkpoint rows of what was found empty or lost. Called once, after the start. Rejects when the process stops before. */
+  settleVoids(): Promise<void> {
+    return this.#voids.endFound()
+  }
+
+  async open(
+    destination: Destination,
+    settlement: Settlement = settledWhenQueued,
+    purpose: TargetPurpose = 'records',
+    replaces?: readonly string[],
+  ): Promise<DiskOpenBatch> {
+    const sequence = this.#sequences.take(purpose)
     const { writer, epoch } = this.#identity
     const header: FileHeader = {
-      batchId: `${writer}:${epoch}.${this.#nonce}:${sequence}`,
+      batchId: batchIdOf({ writer, epoch, nonce: this.#nonce, sequence }),
       destination,
       openedAtMs: this.clock.now(),
       // Only what an older program does not know makes a file that it refuses.
       ...(settlement.isPolled || this.#options.ledger !== undefined ? { settlement } : {}),
+      ...(replaces === undefined ? {} : { replaces }),
     }
     const path = `${this.#options.directory}/${batchFileName(epoch, sequence, destination)}${openSuffix}`
     const bytes = encodeFileHeader(header)
-    this.reserve(bytes.length)
+    // A number is given back as long as there is no file with it, so that it is not missing in the checkpoint table.
+    const giveBack = () => this.#sequences.giveBack(purpose, sequence)
     try {
-      await this.#claimEpoch()
-      const file = await this.fileSystem.open(path, 'create')
-      try {
-        await file.write([bytes], 0)
-      } catch (error) {
-        await file.close()
-        await this.fileSystem.remove(path)
-        throw error
-      }
+      this.reserve(bytes.length, header.batchId)
+    } catch (error) {
+      giveBack()
+      throw error
+    }
+    try {
+      const before = () => this.#claimEpoch()
+      const file = await createFile(this.fileSystem, path, bytes, { before, onAbsent: giveBack })
       const batch = new DiskOpenBatch(this, file, path, header, bytes.length)
       this.#open.add(batch)
       this.#names.changed()
@@ -208,11 +203,30 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   ): Promise<DiskBatch | undefined> {
     this.#open.delete(batch)
     if (path === undefined) {
-      await this.forget(batch.path, fileBytes)
+      this.release(fileBytes)
+      await this.#voids.empty(batch.header, () => this.#remove(batch.path))
       return undefined
     }
     const { framesAt, header, summary } = batch
     return this.adopt({ path, fileBytes, framesAt, header, summary, sending: undefined })
+  }
+
+  async discarded(batch: DiskOpenBatch, fileBytes: number): Promise<void> {
+    this.#open.delete(batch)
+    // At once: what is in it must never be delivered.
+    await this.forget(batch.path, fileBytes)
+    await this.#voids.empty(batch.header)
+  }
+
+  openInPlaceOf({ batchId, replaces = [], destination, settlement }: FileHeader): Promise<DiskOpenBatch> {
+    const purpose = isCheckpointBatch(batchId) ? 'checkpoint' : 'records'
+    return this.open(destination, settlement, purpose, [...replaces, batchId])
+  }
+
+  foundVoid(path: string, header: FileHeader | undefined, wasEmpty: boolean): Promise<void> {
+    const removeFile = () => (wasEmpty ? this.#remove(path) : Promise.resolve())
+    const found = header ?? { batchId: idFromName(this.#identity.writer, path) }
+    return wasEmpty ? this.#voids.empty(found, removeFile) : this.#voids.lost(found)
   }
 
   /** Gives a finished file its sealed name. When that fails the file is good under its old name too. */
@@ -238,6 +252,10 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   /** A file that cannot be removed is delivered again after the next start; better twice than never. */
   async forget(path: string, fileBytes: number): Promise<void> {
     this.release(fileBytes)
+    await this.#remove(path)
+  }
+
+  async #remove(path: string): Promise<void> {
     try {
       await this.fileSystem.remove(path)
       this.#names.changed()
@@ -255,6 +273,8 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     const { log, metrics } = this.#options
     const repaired = await repairFile(this, batch.path, { log, metrics })
     this.release(batch.fileBytes)
+    const { id: batchId, destination, settlement, replaces } = batch
+    if (repaired === undefined) await this.#voids.lost({ batchId, destination, settlement, replaces })
     return repaired
   }
 
@@ -262,8 +282,10 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#usage.ensureRoom(bytesCount)
   }
 
-  reserve(bytesCount: number): void {
-    this.#usage.reserve(bytesCount)
+  /** Checkpoint rows are let in beyond the limit: each is smaller than the batch whose file goes for it. */
+  reserve(bytesCount: number, batchId: string): void {
+    if (isCheckpointBatch(batchId)) this.#usage.count(bytesCount)
+    else this.#usage.reserve(bytesCount)
   }
 
   release(bytesCount: number): void {

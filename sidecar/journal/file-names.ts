@@ -1,3 +1,4 @@
+import { batchIdOf } from '../core/batch-id.ts'
 import type { Destination } from '../core/destination.ts'
 
 export const openSuffix = '.open'
@@ -17,6 +18,12 @@ export function orderedName(epoch: number, sequence: number): string {
 /** The epoch in the name of any file of a batch; 0 for every other file. */
 export function epochOf(name: string): number {
   return Number(/^(\d{8,})-\d{10,}\./.exec(name)?.[1] ?? 0)
+}
+
+/** The id of the batch of a file whose header cannot be read, as far as its name tells: without the nonce. */
+export function idFromName(writer: string, path: string): string {
+  const [, epoch, sequence] = /(\d{8,})-(\d{10,})\.[^/]*$/.exec(path) ?? []
+  return batchIdOf({ writer, epoch: Number(epoch), nonce: undefined, sequence: Number(sequence) })
 }
 
 export function isBatchFile(name: string): boolean {

@@ -34,6 +34,8 @@ export type FileHeader = {
   readonly openedAtMs: number
   /** Undefined in files of version 1: settled when queued. */
   readonly settlement?: Settlement
+  /** Damaged batches of which this one has what was whole. */
+  readonly replaces?: readonly string[]
 }
 
 export type FrameHeader = Omit<Frame, 'payload' | 'requests'> & {

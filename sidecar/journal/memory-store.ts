@@ -1,29 +1,51 @@
 /** Batches in memory, for `journal.enabled: false`: nothing survives the process, so nothing is acknowledged by it alone. */
-import type { BatchStore, Clock, Frame, OpenBatch, Random, SealedBatch, Sending } from '../core/ports.ts'
-import type { Destination } from '../core/destination.ts'
+import type {
+  BatchStore,
+  Checkpoints,
+  Clock,
+  Frame,
+  OpenBatch,
+  Random,
+  SealedBatch,
+  Sending,
+} from '../core/ports.ts'
+import { batchIdOf } from '../core/batch-id.ts'
+import type { Destination, TargetPurpose } from '../core/destination.ts'
 import { SidecarError } from '../core/errors.ts'
 import { gzipHeader, gzipOverheadBytes, gzipTrailer } from '../core/gzip-member.ts'
 import { settledWhenQueued, type Settlement } from '../core/settlement.ts'
+import { Sequences } from './sequences.ts'
 import { addFrame, emptySummary } from './summary.ts'
 
 export class MemoryStore implements BatchStore {
   readonly isDurable = false
-  readonly #clock: Clock
   readonly #writer: string
   readonly #maxBytes: number
+  readonly #sequences = new Sequences()
+  readonly checkpoints: Pick<Checkpoints, 'voided'> | undefined
+  readonly clock: Clock
   #bytes = 0
-  #sequence = 0
 
-  constructor(options: { readonly maxBytes: number; readonly clock: Clock; readonly random: Random }) {
-    this.#clock = options.clock
+  constructor(options: {
+    readonly maxBytes: number
+    readonly clock: Clock
+    readonly random: Random
+    readonly checkpoints?: Pick<Checkpoints, 'voided'> | undefined
+  }) {
+    this.clock = options.clock
+    this.checkpoints = options.checkpoints
     this.#writer = options.random.hex(8)
     this.#maxBytes = options.maxBytes
   }
 
-  async open(destination: Destination, settlement: Settlement = settledWhenQueued): Promise<OpenBatch> {
-    const id = `${this.#writer}:1:${this.#sequence}`
-    this.#sequence += 1
-    return new MemoryBatch(this, { id, destination, settlement, receivedAtMs: this.#clock.now() })
+  async open(
+    destination: Destination,
+    settlement: Settlement = settledWhenQueued,
+    purpose: TargetPurpose = 'records',
+  ): Promise<OpenBatch> {
+    const sequence = this.#sequences.take(purpose)
+    const id = batchIdOf({ writer: this.#writer, epoch: 1, nonce: undefined, sequence })
+    return new MemoryBatch(this, { id, destination, settlement, receivedAtMs: this.clock.now() })
   }
 
   /** When nothing is held anything is taken, or what is larger than the limit could never even be tried. */
@@ -53,6 +75,8 @@ class MemoryBatch implements OpenBatch, SealedBatch {
   readonly destination: Destination
   readonly settlement: Settlement
   readonly receivedAtMs: number
+  readonly replaces = []
+  lastReceivedAtMs: number | undefined
   sending: Sending | undefined
   readonly #store: MemoryStore
   #payloads: Buffer[] = []
@@ -84,6 +108,7 @@ class MemoryBatch implements OpenBatch, SealedBatch {
   async append(frame: Frame): Promise<void> {
     this.#store.reserve(frame.payload.length)
     this.#payloads.push(frame.payload)
+    this.lastReceivedAtMs = this.#store.clock.now()
     const sizes = { payloadBytes: frame.payload.length, requestsBytes: 0 }
     this.#summary = addFrame(this.#summary, { ...frame, ...sizes })
   }
@@ -95,7 +120,10 @@ class MemoryBatch implements OpenBatch, SealedBatch {
   }
 
   async seal(): Promise<SealedBatch | undefined> {
-    return this.#summary.frameCount === 0 ? undefined : this
+    if (this.#summary.frameCount > 0) return this
+    const { id, destination, settlement } = this
+    await this.#store.checkpoints?.voided({ id, destination, settlement, wasEmpty: true })
+    return undefined
   }
 
   async *read(): AsyncGenerator<Buffer> {

@@ -18,8 +18,8 @@ import { addFrame, emptySummary } from './summary.ts'
 export type OpenBatchOwner = {
   readonly fileSystem: FileSystem
   readonly clock: Clock
-  /** Takes room on the disk, or throws JOURNAL_FULL. */
-  reserve(bytesCount: number): void
+  /** Takes room on the disk for this batch, or throws JOURNAL_FULL. */
+  reserve(bytesCount: number, batchId: string): void
   release(bytesCount: number): void
   /** Resolves when the names of all files made so far are durable. */
   syncNames(): Promise<void>
@@ -27,6 +27,8 @@ export type OpenBatchOwner = {
   isLive(slice: RequestSlice): boolean
   /** The file was sealed under `path`, or removed when `path` is undefined. */
   closed(batch: DiskOpenBatch, path: string | undefined, fileBytes: number): Promise<DiskBatch | undefined>
+  /** The file is to be removed, whatever is in it. */
+  discarded(batch: DiskOpenBatch, fileBytes: number): Promise<void>
   fatal(error: SidecarError): void
   wrote(frame: Frame): void
   synced(seconds: number): void
@@ -92,7 +94,7 @@ export class DiskOpenBatch implements OpenBatch {
     const requests = encodeSlices(frame.requests)
     const sizes = { payloadBytes: frame.payload.length, requestsBytes: requests.length }
     const frameBytes = frameBytesOf(sizes)
-    this.#owner.reserve(frameBytes)
+    this.#owner.reserve(frameBytes, this.id)
     this.#isAppending = true
     try {
       const header = encodeFrameHeader(frame, requests, this.#summary.frameCount)
@@ -156,7 +158,7 @@ export class DiskOpenBatch implements OpenBatch {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     await this.#file.close().catch(() => undefined)
-    await this.#owner.closed(this, undefined, this.#position)
+    await this.#owner.discarded(this, this.#position)
   }
 
   /**
@@ -170,7 +172,7 @@ export class DiskOpenBatch implements OpenBatch {
       if (kept.length > 0) await this.#append(keptFrame(kept))
       const seal = { ...this.#summary, keptSlices: kept.length }
       const bytes = this.header.settlement === undefined ? encodeSealVersion1(seal) : encodeSeal(seal)
-      this.#owner.reserve(bytes.length)
+      this.#owner.reserve(bytes.length, this.id)
       try {
         await this.#write([bytes], bytes.length)
       } catch (error) {

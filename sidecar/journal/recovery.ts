@@ -1,11 +1,9 @@
 /** Turns what an earlier process left in the directory into sealed batches; the rules are in FORMAT.md. */
 import type { File, FileSystem, Sending } from '../core/ports.ts'
-import type { Destination } from '../core/destination.ts'
 import { crc32Of } from '../core/gzip-member.ts'
 import { SidecarError, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { RequestSlice } from '../core/request-slice.ts'
-import type { Settlement } from '../core/settlement.ts'
 import { Semaphore } from '../core/semaphore.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -22,7 +20,10 @@ export type RecoveryOwner = {
   readonly fileSystem: FileSystem
   /** The directory is a copy of another one. */
   readonly isCopy: boolean
-  open(destination: Destination, settlement?: Settlement): Promise<DiskOpenBatch>
+  /** A batch for what is whole in a damaged file with this header. */
+  openInPlaceOf(damaged: FileHeader): Promise<DiskOpenBatch>
+  /** No record is delivered under the id of this file; `header` is undefined when it cannot be read. */
+  foundVoid(path: string, header: FileHeader | undefined, wasEmpty: boolean): Promise<void>
   adopt(place: BatchPlace): Promise<DiskBatch>
 }
 
@@ -78,7 +79,7 @@ async function recoverFile(
     found = await examine(file, path.endsWith(sealedSuffix))
     if (found.kind === 'torn') await file.truncate(found.scan.wholeUntil)
     if (path.endsWith(openSuffix)) await makeDurable(file)
-    if ('header' in found && found.header.settlement?.isExactlyOnce === true) {
+    if ('framesAt' in found && found.header.settlement?.isExactlyOnce === true) {
       sending = await readSending(file, found.framesAt)
     }
   } finally {
@@ -107,11 +108,13 @@ async function recoverFile(
     }
     case 'empty':
       reportTorn(path, { restBytes: found.fileBytes, summary: undefined }, reporting)
-      await owner.fileSystem.remove(path)
+      await owner.foundVoid(path, found.header, true)
       return undefined
     case 'corrupt': {
       const batch = await repairFile(owner, path, reporting)
-      return batch === undefined ? undefined : { batch }
+      if (batch !== undefined) return { batch }
+      await owner.foundVoid(path, found.header, false)
+      return undefined
     }
   }
 }
@@ -157,8 +160,8 @@ async function makeDurable(file: File): Promise<void> {
 type Examined =
   | { kind: 'sealed'; header: FileHeader; framesAt: number; fileBytes: number; seal: Seal }
   | { kind: 'torn'; header: FileHeader; framesAt: number; scan: ScanResult }
-  | { kind: 'empty'; fileBytes: number }
-  | { kind: 'corrupt' }
+  | { kind: 'empty'; header: FileHeader | undefined; fileBytes: number }
+  | { kind: 'corrupt'; header: FileHeader | undefined }
 
 async function examine(file: File, isSealed: boolean): Promise<Examined> {
   const fileBytes = await file.size()
@@ -167,18 +170,20 @@ async function examine(file: File, isSealed: boolean): Promise<Examined> {
     // A header that was cut short is all there is in its file.
     const isBare = !isSealed && (await isBareHeader(file, fileBytes))
     const holdsFrames = !isBare || (await scanFrames(file, 0, fileBytes)).afterDamage.length > 0
-    return holdsFrames ? { kind: 'corrupt' } : { kind: 'empty', fileBytes }
+    return holdsFrames
+      ? { kind: 'corrupt', header: undefined }
+      : { kind: 'empty', header: undefined, fileBytes }
   }
   const { header, framesAt } = start
   // The room for sendings was not all made.
-  if (fileBytes < framesAt) return { kind: 'empty', fileBytes }
+  if (fileBytes < framesAt) return { kind: 'empty', header, fileBytes }
   const seal = await readSeal(file, framesAt, fileBytes)
   if (seal !== undefined) return { kind: 'sealed', header, framesAt, fileBytes, seal }
   const scan = await scanFrames(file, framesAt, fileBytes)
   // A sealed file was synced whole, so it cannot be torn.
   const isWhole = scan.restBytes === 0 || (scan.isTorn && !isSealed)
-  if (!isWhole) return { kind: 'corrupt' }
-  if (scan.summary.frameCount === 0) return { kind: 'empty', fileBytes }
+  if (!isWhole) return { kind: 'corrupt', header }
+  if (scan.summary.frameCount === 0) return { kind: 'empty', header, fileBytes }
   return { kind: 'torn', header, framesAt, scan }
 }
 
@@ -236,7 +241,7 @@ async function copyWholeFrames(owner: RecoveryOwner, file: File): Promise<DiskBa
   if (start === undefined) return undefined
   const { header, framesAt } = start
   const scan = await scanFrames(file, framesAt, await file.size())
-  const copy = await owner.open(header.destination, header.settlement)
+  const copy = await owner.openInPlaceOf(header)
   try {
     for await (const place of framesFrom(file, framesAt)) {
       if (place.header.sequence !== copy.summary.frameCount) break

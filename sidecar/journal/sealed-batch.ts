@@ -36,6 +36,7 @@ export class DiskBatch implements SealedBatch {
   readonly destination: Destination
   readonly settlement: Settlement
   readonly receivedAtMs: number
+  readonly replaces: readonly string[]
   readonly path: string
   readonly fileBytes: number
   readonly framesAt: number
@@ -52,6 +53,7 @@ export class DiskBatch implements SealedBatch {
     this.destination = header.destination
     this.settlement = header.settlement ?? settledWhenQueued
     this.receivedAtMs = header.openedAtMs
+    this.replaces = header.replaces ?? []
     this.summary = summary
     this.#sending = sending
   }
@@ -70,6 +72,11 @@ export class DiskBatch implements SealedBatch {
 
   get blobBytes(): number {
     return this.summary.payloadBytes + gzipOverheadBytes
+  }
+
+  get lastReceivedAtMs(): number | undefined {
+    // 0 is what a seal says that does not know.
+    return this.summary.lastReceivedAtMs === 0 ? undefined : this.summary.lastReceivedAtMs
   }
 
   async *read(): AsyncGenerator<Buffer> {

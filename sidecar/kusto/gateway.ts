@@ -9,6 +9,8 @@ import type {
   Random,
   SealedBatch,
   Sending,
+  TableCreation,
+  TableMaker,
   UploadedBlob,
 } from '../core/ports.ts'
 import { destinationLabel, ingestedTable } from '../core/destination.ts'
@@ -20,6 +22,7 @@ import { inContainer, withSas } from './addresses.ts'
 import { BlobClient } from './blobs.ts'
 import { Calls } from './calls.ts'
 import { kustoError } from './classify.ts'
+import { createTable, type KustoColumns } from './create-table.ts'
 import { EngineClient } from './engine.ts'
 import { createTokenSource } from './engine-token.ts'
 import { ExtentQuestions } from './extents.ts'
@@ -51,7 +54,7 @@ export type GatewayOptions = ManagementOptions & {
   readonly metrics: Metrics
 }
 
-export class QueuedIngestion implements KustoGateway {
+export class QueuedIngestion implements KustoGateway, TableMaker {
   readonly #options: GatewayOptions
   readonly #management: ManagementClient
   readonly #resources: IngestionResourceCache
@@ -60,6 +63,7 @@ export class QueuedIngestion implements KustoGateway {
   readonly #statusTables: StatusTableClient
   readonly #messages: MessageBuilder
   readonly #ranking: AccountRanking
+  readonly #engine: EngineClient
   readonly #extents: ExtentQuestions
   readonly #stagingTables: StagingTables
   readonly #commits: StagingCommits
@@ -96,10 +100,10 @@ export class QueuedIngestion implements KustoGateway {
     this.#statusTables = new StatusTableClient(this.#agent)
     this.#messages = createMessageBuilder(options.ingestionUrl)
     const tokens = createTokenSource(options)
-    const engine = new EngineClient({ clusterUrl, dispatcher: this.#agent, tokens, random })
-    this.#extents = new ExtentQuestions({ engine, clock, log })
-    this.#stagingTables = new StagingTables({ engine, clock, log })
-    this.#commits = new StagingCommits({ engine, log })
+    this.#engine = new EngineClient({ clusterUrl, dispatcher: this.#agent, tokens, random })
+    this.#extents = new ExtentQuestions({ engine: this.#engine, clock, log })
+    this.#stagingTables = new StagingTables({ engine: this.#engine, clock, log })
+    this.#commits = new StagingCommits({ engine: this.#engine, log })
   }
 
   async probe(): Promise<void> {
@@ -190,6 +194,10 @@ export class QueuedIngestion implements KustoGateway {
       if (refusedUrl !== undefined) return false
       refusedUrl = url
     }
+  }
+
+  createTable(database: string, table: string, columns: KustoColumns): Promise<TableCreation> {
+    return createTable(this.#engine, { database, table, columns })
   }
 
   async close(): Promise<void> {

@@ -140,6 +140,10 @@ export function createMetrics() {
       'sidecar_delivery_settled_blob_bytes_total',
       'Compressed bytes of these batches.',
     ),
+    deliveryCheckpointRowsLost: counter(
+      'sidecar_delivery_checkpoint_rows_lost_total',
+      'Rows that the checkpoint table will not get, because the disk refused them (write.checkpoint_table).',
+    ),
     deliverySeconds: histogram(
       'sidecar_delivery_latency_seconds',
       'From the first record of a batch to its being delivered.',

@@ -122,7 +122,7 @@ for (const commit of ['in_place', 'staging'] as const)
   describe(`exactly once, ${commit}`, () => {
     it('under kill -9 at random moments of a load', { timeout: 600_000 }, async (t) => {
       const seed = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e9))
-      const rounds = Number(process.env['CRASH_ROUNDS'] ?? 5)
+      const rounds = Number(process.env['CRASH_ROUNDS'] ?? 4)
       t.diagnostic(`CRASH_SEED=${seed}`)
       const random = new SeededRandom(seed)
       const world = await World.start(t, commit)

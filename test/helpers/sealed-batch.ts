@@ -35,6 +35,8 @@ export function aSealedBatch({
     rawBytes: bytes.length,
     blobBytes: blob.length,
     receivedAtMs: 0,
+    lastReceivedAtMs: undefined,
+    replaces: [],
     async *read() {
       yield blob
     },

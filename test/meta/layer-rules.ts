@@ -11,7 +11,18 @@ type Rule = {
   readonly except?: readonly string[]
 }
 
-const stages = ['http', 'decode', 'route', 'shape', 'journal', 'batch', 'delivery', 'ledger', 'dead-letter']
+const stages = [
+  'http',
+  'decode',
+  'route',
+  'shape',
+  'journal',
+  'batch',
+  'delivery',
+  'checkpoint',
+  'ledger',
+  'dead-letter',
+]
 
 /**
  * The layers: a stage never imports a stage. They meet in `sidecar.ts` through the interfaces of `core/ports.ts`. Each package
@@ -20,10 +31,11 @@ const stages = ['http', 'decode', 'route', 'shape', 'journal', 'batch', 'deliver
 export const layerRules: Readonly<Record<string, Rule>> = {
   'main.ts': { inside: ['*'], packages: [] },
   'sidecar.ts': {
-    inside: [...stages, 'core', 'observability', 'config'],
+    inside: [...stages, 'core', 'observability', 'config', 'drain.ts'],
     packages: [],
     except: ['config/load.ts'],
   },
+  'drain.ts': { inside: [...stages, 'core', 'observability'], packages: [] },
   core: { inside: [], packages: [] },
   platform: { inside: ['core'], packages: [] },
   config: { inside: ['core'], packages: ['zod', 'yaml'] },
@@ -36,6 +48,7 @@ export const layerRules: Readonly<Record<string, Rule>> = {
   batch: { inside: ['core', 'observability'], packages: [] },
   ledger: { inside: ['core', 'observability'], packages: [] },
   delivery: { inside: ['core', 'observability'], packages: [] },
+  checkpoint: { inside: ['core', 'observability'], packages: [] },
   kusto: {
     inside: ['core', 'observability'],
     packages: ['azure-kusto-data', 'azure-kusto-ingest', '@azure/identity', 'undici', 'lru-cache'],

@@ -67,6 +67,14 @@ const refused: Record<string, [string, RegExp]> = {
       'routes: [{ match: { path: a }, database: d, table: t, delivery_guarantee: at_least_once }]',
     /^routes\[0\]\.delivery_guarantee: is over 30000/,
   ],
+  'a checkpoint table in no database': [
+    'write: { checkpoint_table: Checks }',
+    /^write\.checkpoint_database: expected the name of a database, since write\.checkpoint_table is set/,
+  ],
+  'a database of checkpoints without their table': [
+    'write: { checkpoint_database: Logs }',
+    /^write\.checkpoint_table: expected the name of a table/,
+  ],
   'exactly once without a journal': [
     'journal: { enabled: false }\nwrite: { delivery_guarantee: exactly_once }',
     /^write\.delivery_guarantee: is "exactly_once", which needs journal\.enabled: true/,

@@ -34,6 +34,7 @@ describe('loadConfig defaults', () => {
         additionalTags: [],
         dropByTags: [],
       },
+      checkpoint: undefined,
       retry: { maxAttempts: 3, baseIntervalMs: 1_000, maxIntervalMs: 60_000, cacheExpirationMs: 7_200_000 },
       journal: {
         enabled: true,

@@ -90,3 +90,31 @@ describe('whether requests are remembered', () => {
     assert.equal(journal.dedupForgetWhenRead, 'all')
   })
 })
+
+describe('the checkpoint table', () => {
+  const table = 'write: { checkpoint_table: Checks }'
+  const kusto = '  database: Logs\n  table: App\n'
+  const cases: Record<string, [string, unknown]> = {
+    'is asked for by its name, in the database of kusto': [
+      kusto + table,
+      { database: 'Logs', table: 'Checks' },
+    ],
+    'has a database of its own': [
+      `${kusto}write: { checkpoint_table: Checks, checkpoint_database: Audit }`,
+      { database: 'Audit', table: 'Checks' },
+    ],
+    'needs no default destination': [
+      'write: { checkpoint_table: Checks, checkpoint_database: Audit }',
+      { database: 'Audit', table: 'Checks' },
+    ],
+  }
+  for (const [name, [lines, expected]] of Object.entries(cases)) {
+    it(name, () => {
+      assert.deepEqual(load(lines).checkpoint, expected)
+    })
+  }
+
+  it('is none of a route', () => {
+    assert.throws(() => load(`routes: [${aRoute('checkpoint_table: Checks')}]`), /checkpoint_table/)
+  })
+})

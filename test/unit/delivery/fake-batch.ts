@@ -18,6 +18,8 @@ export function aSealedBatch(
     rawBytes: 1,
     blobBytes: blob.length,
     receivedAtMs: 0,
+    lastReceivedAtMs: undefined,
+    replaces: [],
     async *read() {
       yield blob
     },

@@ -213,6 +213,8 @@ export class World {
       rawBytes: 10,
       blobBytes: 30,
       receivedAtMs: this.clock.now(),
+      lastReceivedAtMs: undefined,
+      replaces: [],
       read: () => this.#read(id, process),
       recordSending: (sending) =>
         guard('recordSending', async () => {
