@@ -59,7 +59,8 @@ export class CheckpointRows implements Checkpoints {
 
   async voided(batch: VoidBatch): Promise<void> {
     if (isCheckpointBatch(batch.id)) return
-    const isExactlyOnce = batch.settlement?.isExactlyOnce === true
+    // Of a file without a readable header nobody knows; a row that came twice for that would look like two batches.
+    const { isExactlyOnce } = batch.settlement ?? this.#options.settlement
     await this.#write(batch.id, voidRow(batch, this.#options.clock.now()), isExactlyOnce)
   }
 

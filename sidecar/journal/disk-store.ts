@@ -14,7 +14,7 @@ import type {
   Sending,
   Timer,
 } from '../core/ports.ts'
-import { batchIdOf, isCheckpointBatch } from '../core/batch-id.ts'
+import { isCheckpointBatch } from '../core/batch-id.ts'
 import type { Destination, TargetPurpose } from '../core/destination.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import type { RequestSlice } from '../core/request-slice.ts'
@@ -25,7 +25,7 @@ import { DirectorySync } from './directory-sync.ts'
 import type { DiskStoreOptions } from './disk-store-options.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { encodeFileHeader, type FileHeader } from './format.ts'
-import { batchFileName, idFromName, openSuffix, orderedName, sealedSuffix } from './file-names.ts'
+import { batchFileName, idFromName, openSuffix, sealedSuffix } from './file-names.ts'
 import { DiskOpenBatch, type OpenBatchOwner } from './open-batch.ts'
 import { recoverDirectory, repairFile, slicesOf } from './recovery.ts'
 import { DiskBatch, type BatchFileOwner, type BatchPlace } from './sealed-batch.ts'
@@ -33,7 +33,8 @@ import { writeSending } from './sending-slots.ts'
 import { Sequences } from './sequences.ts'
 import { SettledKeys } from './settled-keys.ts'
 import { VoidBatches } from './void-batches.ts'
-import { nextIdentity, writeIdentity, type WriterIdentity } from './writer-identity.ts'
+import { WriterEpoch } from './writer-epoch.ts'
+import { nextIdentity, type WriterIdentity } from './writer-identity.ts'
 
 export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   readonly isDurable = true
@@ -42,17 +43,13 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
   readonly isCopy: boolean
   readonly #options: DiskStoreOptions
   readonly #lock: DirectoryLock
-  readonly #identity: WriterIdentity
-  /** Told apart from every other start, also from that of a copied directory, which has the same writer and epoch. */
-  readonly #nonce: string
-  #claiming: Promise<void> | undefined
+  readonly #epoch: WriterEpoch
   readonly #open = new Set<DiskOpenBatch>()
   readonly #usage: DiskUsage
   readonly #names: DirectorySync
   readonly #settledKeys: SettledKeys | undefined
   readonly #sequences = new Sequences()
   readonly #voids: VoidBatches
-  #keySegments = 0
   #syncTimer: Timer | undefined
   #syncRun: Promise<void> = Promise.resolve()
   /** The ledger knows what earlier processes stored. */
@@ -91,8 +88,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#options = options
     this.isCopy = isCopy
     this.#lock = lock
-    this.#identity = identity
-    this.#nonce = options.random.hex(4)
+    this.#epoch = new WriterEpoch(options, identity)
     this.fileSystem = options.fileSystem
     this.clock = options.clock
     const { directory, maxDiskBytes, metrics } = options
@@ -152,16 +148,16 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     replaces?: readonly string[],
   ): Promise<DiskOpenBatch> {
     const sequence = this.#sequences.take(purpose)
-    const { writer, epoch } = this.#identity
     const header: FileHeader = {
-      batchId: batchIdOf({ writer, epoch, nonce: this.#nonce, sequence }),
+      batchId: this.#epoch.batchId(sequence),
       destination,
       openedAtMs: this.clock.now(),
       // Only what an older program does not know makes a file that it refuses.
       ...(settlement.isPolled || this.#options.ledger !== undefined ? { settlement } : {}),
       ...(replaces === undefined ? {} : { replaces }),
     }
-    const path = `${this.#options.directory}/${batchFileName(epoch, sequence, destination)}${openSuffix}`
+    const name = batchFileName(this.#epoch.identity.epoch, sequence, destination)
+    const path = `${this.#options.directory}/${name}${openSuffix}`
     const bytes = encodeFileHeader(header)
     // A number is given back as long as there is no file with it, so that it is not missing in the checkpoint table.
     const giveBack = () => this.#sequences.giveBack(purpose, sequence)
@@ -172,7 +168,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       throw error
     }
     try {
-      const before = () => this.#claimEpoch()
+      const before = () => this.#epoch.claim()
       const file = await createFile(this.fileSystem, path, bytes, { before, onAbsent: giveBack })
       const batch = new DiskOpenBatch(this, file, path, header, bytes.length)
       this.#open.add(batch)
@@ -183,17 +179,6 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       const message = `The journal file ${path} could not be made: ${messageOf(error)}. Senders are told to try again.`
       throw new SidecarError('JOURNAL_WRITE_FAILED', message, { cause: error })
     }
-  }
-
-  /** Only now, and not at start: a full disk must not keep a process from delivering what fills it. */
-  async #claimEpoch(): Promise<void> {
-    this.#claiming ??= writeIdentity(this.fileSystem, this.#options.directory, this.#identity).catch(
-      (error: unknown) => {
-        this.#claiming = undefined
-        throw error
-      },
-    )
-    await this.#claiming
   }
 
   async closed(
@@ -225,7 +210,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
 
   foundVoid(path: string, header: FileHeader | undefined, wasEmpty: boolean): Promise<void> {
     const removeFile = () => (wasEmpty ? this.#remove(path) : Promise.resolve())
-    const found = header ?? { batchId: idFromName(this.#identity.writer, path) }
+    const found = header ?? { batchId: idFromName(this.#epoch.identity.writer, path) }
     return wasEmpty ? this.#voids.empty(found, removeFile) : this.#voids.lost(found)
   }
 
@@ -331,11 +316,8 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#usage.count(bytesCount)
   }
 
-  /** The epoch makes the name one that no other start has. */
-  async nextKeySegment(): Promise<string> {
-    await this.#claimEpoch()
-    this.#keySegments += 1
-    return orderedName(this.#identity.epoch, this.#keySegments)
+  nextKeySegment(): Promise<string> {
+    return this.#epoch.nextKeySegment()
   }
 
   #scheduleSync(): void {

@@ -220,6 +220,19 @@ describe('what a start finds', () => {
     assert.deepEqual(world.batchFiles, [])
   })
 
+  it('with less than a header, has a row that comes once where batches do', async () => {
+    const world = await aWorld((one) => {
+      one.settlement = settlements.exactlyOnce
+    })
+    world.disk.place(`${directory}/00000001-0000000000.Logs.App.open`, 'KSBA')
+    const found: boolean[] = []
+    world.refuses = (batch) => void found.push(batch.settlement.isExactlyOnce)
+    await world.die()
+    await world.run(5_000)
+    assert.deepEqual(sequencesOf(world.rows), [0])
+    assert.deepEqual([...new Set(found)], [true])
+  })
+
   it('damaged, has a row as void, beside that of the batch with what was whole', async () => {
     const world = await aWorld((one) => {
       one.isKustoAway = true

@@ -48,6 +48,8 @@ export class World {
   status: (batch: SealedBatch) => IngestionOutcome = ({ id }) =>
     this.#tags.has(id) ? { kind: 'ingested', isRepeat: false } : { kind: 'pending' }
   hasLedger = true
+  /** Of `write`. */
+  settlement: Settlement = settlements.queued
   maxDiskBytes = 1e9
   maxDestinations = 10
   /** Instead of the journal. */
@@ -80,7 +82,7 @@ export class World {
       database: 'Logs',
       table: checkpointTable,
       batchIntervalMs: 1_000,
-      settlement: settlements.queued,
+      settlement: this.settlement,
       isJournalOn: !this.isInMemory,
       records: aTarget().records,
       intake: () => batcher as Batcher,
