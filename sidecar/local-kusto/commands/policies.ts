@@ -7,8 +7,8 @@ import { stringColumns } from './data-management.ts'
 import type { Command } from './context.ts'
 import type { CommandReader } from './reader.ts'
 
-export const policyNames = { merge: 'ExtentsMergePolicy', retention: 'RetentionPolicy' } as const
-export type PolicyKind = keyof typeof policyNames
+const policyNames = { merge: 'ExtentsMergePolicy', retention: 'RetentionPolicy' } as const
+type PolicyKind = keyof typeof policyNames
 
 /** `.alter table T policy merge '{...}'`, `.alter-merge` of it, and `.alter-merge table T policy retention softdelete = 7d ...`. */
 export const alterPolicy: Command = (reader, { store, database }) => {

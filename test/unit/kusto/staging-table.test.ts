@@ -107,7 +107,7 @@ describe('StagingTables', () => {
     const asked = commands.length
     await assert.rejects(staging.prepare(batch()), refused)
     assert.equal(commands.length, asked)
-    await clock.advance(60_000)
+    clock.advance(60_000)
     await assert.rejects(staging.prepare(batch()), refused)
     assert.ok(commands.length > asked)
   })
@@ -126,7 +126,7 @@ describe('StagingTables', () => {
     assert.equal(commands.length, 4)
     await staging.prepare(batch())
     assert.equal(commands.length, 4)
-    await clock.advance(600_000)
+    clock.advance(600_000)
     await staging.prepare(batch())
     assert.equal(commands.length, 8)
     staging.forget(batch())
