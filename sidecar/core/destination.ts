@@ -80,6 +80,11 @@ export function ingestedTable(batch: {
   return batch.destination.table + (batch.settlement.stagingTableSuffix ?? '')
 }
 
+/** Whether the rows of a batch go through a staging table. */
+export function isStaged({ settlement }: { readonly settlement: Settlement }): boolean {
+  return settlement.stagingTableSuffix !== undefined
+}
+
 /** `database.table`, for logs and metric labels. */
 export function destinationLabel(destination: Destination): string {
   return `${destination.database}.${destination.table}`

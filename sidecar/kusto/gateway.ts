@@ -13,7 +13,7 @@ import type {
   TableMaker,
   UploadedBlob,
 } from '../core/ports.ts'
-import { destinationLabel, ingestedTable } from '../core/destination.ts'
+import { destinationLabel, ingestedTable, isStaged } from '../core/destination.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Log } from '../observability/log.ts'
@@ -161,10 +161,9 @@ export class QueuedIngestion implements KustoGateway, TableMaker {
     const row = await this.#calls.measure('status', () => readRow(this.#statusTables, statusTables, sourceId))
     // The next message must not carry the same token.
     if (row?.errorCode === staleTokenCode) this.#resources.refuse()
-    const isMade = isStaged(batch)
-    if (isMade && isTableUnknown(row)) this.#stagingTables.forget(batch)
+    if (isStaged(batch) && isTableUnknown(row)) this.#stagingTables.forget(batch)
     const destination = destinationLabel(batch.destination)
-    return outcomeOf(row, { batchId: batch.id, destination, sourceId, isStaged: isMade })
+    return outcomeOf(row, { batchId: batch.id, destination, sourceId, isStaged: isStaged(batch) })
   }
 
   async isIngested(batch: SealedBatch): Promise<boolean | undefined> {
@@ -254,8 +253,4 @@ export class QueuedIngestion implements KustoGateway, TableMaker {
     if (chosen === undefined) throw new SidecarError('KUSTO_NO_RESOURCES', `Kusto handed out no ${kind}.`)
     return chosen
   }
-}
-
-function isStaged({ settlement }: SealedBatch): boolean {
-  return settlement.stagingTableSuffix !== undefined
 }

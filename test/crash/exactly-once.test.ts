@@ -144,6 +144,8 @@ for (const commit of ['in_place', 'staging'] as const)
       t.diagnostic(`${rounds} kills, ${records} records once, ${repeated} requests recognised as sent before`)
     })
 
+    // How rows come into their table makes no difference for the calls to the file system.
+    if (commit === 'staging') return
     it('when killed at each of many calls to the file system', { timeout: 600_000 }, async (t) => {
       const step = Number(process.env['CRASH_STEP'] ?? 29)
       const world = await World.start(t, commit)

@@ -96,7 +96,7 @@ routes:
   })
 
   it('says in its readiness why it sent requests away', async (t) => {
-    const yaml = `server: { listen: "127.0.0.1:0", max_body_mb: 1 }
+    const yaml = `server: { listen: "127.0.0.1:0", max_body_mb: 1, shutdown_grace_ms: 0 }
 journal: { max_disk_mb: 2, directory: "${await temporaryDirectory(t)}" }`
     const { kusto, sidecar } = await create(t, yaml)
     kusto.rudeness = (operation) => (operation === 'upload' ? 'hang' : undefined)

@@ -8,7 +8,7 @@ import type { Command } from './context.ts'
 import type { CommandReader } from './reader.ts'
 
 const policyNames = { merge: 'ExtentsMergePolicy', retention: 'RetentionPolicy' } as const
-export type PolicyKind = keyof typeof policyNames
+type PolicyKind = keyof typeof policyNames
 
 /** `.alter table T policy merge '{...}'`, `.alter-merge` of it, and `.alter-merge table T policy retention softdelete = 7d ...`. */
 export const alterPolicy: Command = (reader, { store, database }) => {
