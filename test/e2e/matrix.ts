@@ -76,66 +76,75 @@ pipeline:
   outputs:
 ${outputs.map(({ yaml }) => yaml).join('')}`
 
-describe('every format and encoding of Fluent Bit', () => {
-  it('arrives complete while the sidecar dies and starts again', { timeout: 280_000 }, async (t) => {
-    const rig = await Rig.create(
-      t,
-      outputs.map(({ table }) => table),
-    )
-    await rig.startSidecar()
-    const file = `${rig.directory}/matrix.yaml`
-    await writeFile(file, fluentBitYaml)
-    const log = new LogFile(`${rig.directory}/app.log`, 'matrix')
-    await log.write(100)
-    const env = { DIRECTORY: rig.directory, SIDECAR_PORT: String(rig.port) }
-    const fluentBit = await FluentBit.start(t, { file, env })
-    for (let death = 0; death < 6; death += 1) {
-      for (let part = 0; part < 4; part += 1) {
-        await log.write(60)
-        await pause(250)
-      }
-      if (death % 3 === 2) assert.equal(await rig.stopSidecar(), 0)
-      else await rig.killSidecar()
-      await log.write(60)
-      await pause(300 + death * 200)
-      await rig.startSidecar()
-    }
-    await log.write(100)
+const writes = {
+  at_least_once: 'write: { batch_interval_ms: 300, ingestion_mapping_ref: whole }',
+  exactly_once:
+    'write: { batch_interval_ms: 300, ingestion_mapping_ref: whole, delivery_guarantee: exactly_once, poll_interval_ms: 300, poll_timeout_ms: 10000 }',
+} as const
 
-    const tallies = new Map<string, Tally>()
-    const isComplete = () => {
-      for (const { table } of outputs) {
-        if (tallies.get(table)?.missing.length !== 0) tallies.set(table, tally(rig.kusto, table, log.ids))
-      }
-      return [...tallies.values()].every(({ missing }) => missing.length === 0)
-    }
-    const deadline = performance.now() + 90_000
-    while (!isComplete() && performance.now() < deadline) await pause(500)
-    // What is still being sent twice must not be taken for what is missing.
-    await pause(1_000)
-
-    for (const { table, isLossless } of outputs) {
-      await t.test(table, (inner) => {
-        const { rows, missing, duplicates, strange } = tally(rig.kusto, table, log.ids)
-        inner.diagnostic(
-          `${table}: ${log.ids.length} written, ${rows} rows, ${missing.length} missing, ${duplicates} duplicates (after 4 kills and 2 SIGTERM)`,
-        )
-        assert.deepEqual(
-          { missing: missing.slice(0, 5), strange: strange.slice(0, 5) },
-          { missing: [], strange: [] },
-        )
-        if (isLossless) assertExact(rig, table)
-      })
-    }
-    await t.test('Fluent Bit gave up nothing', () => {
-      assert.deepEqual(
-        fluentBit.lines.filter((line) => /will not be retried|cannot be retried/.test(line)),
-        [],
+for (const guarantee of ['at_least_once', 'exactly_once'] as const)
+  describe(`every format and encoding of Fluent Bit, ${guarantee}`, () => {
+    it('arrives complete while the sidecar dies and starts again', { timeout: 280_000 }, async (t) => {
+      const rig = await Rig.create(
+        t,
+        outputs.map(({ table }) => table),
+        writes[guarantee],
       )
+      await rig.startSidecar()
+      const file = `${rig.directory}/matrix.yaml`
+      await writeFile(file, fluentBitYaml)
+      const log = new LogFile(`${rig.directory}/app.log`, 'matrix')
+      await log.write(100)
+      const env = { DIRECTORY: rig.directory, SIDECAR_PORT: String(rig.port) }
+      const fluentBit = await FluentBit.start(t, { file, env })
+      for (let death = 0; death < 6; death += 1) {
+        for (let part = 0; part < 4; part += 1) {
+          await log.write(60)
+          await pause(250)
+        }
+        if (death % 3 === 2) assert.equal(await rig.stopSidecar(), 0)
+        else await rig.killSidecar()
+        await log.write(60)
+        await pause(300 + death * 200)
+        await rig.startSidecar()
+      }
+      await log.write(100)
+
+      const tallies = new Map<string, Tally>()
+      const isComplete = () => {
+        for (const { table } of outputs) {
+          if (tallies.get(table)?.missing.length !== 0) tallies.set(table, tally(rig.kusto, table, log.ids))
+        }
+        return [...tallies.values()].every(({ missing }) => missing.length === 0)
+      }
+      const deadline = performance.now() + 90_000
+      while (!isComplete() && performance.now() < deadline) await pause(500)
+      // What is still being sent twice must not be taken for what is missing.
+      await pause(1_000)
+
+      for (const { table, isLossless } of outputs) {
+        await t.test(table, (inner) => {
+          const { rows, missing, duplicates, strange } = tally(rig.kusto, table, log.ids)
+          inner.diagnostic(
+            `${table}: ${log.ids.length} written, ${rows} rows, ${missing.length} missing, ${duplicates} duplicates (after 4 kills and 2 SIGTERM)`,
+          )
+          assert.deepEqual(
+            { missing: missing.slice(0, 5), strange: strange.slice(0, 5) },
+            { missing: [], strange: [] },
+          )
+          if (guarantee === 'exactly_once') assert.equal(duplicates, 0)
+          if (isLossless) assertExact(rig, table)
+        })
+      }
+      await t.test('Fluent Bit gave up nothing', () => {
+        assert.deepEqual(
+          fluentBit.lines.filter((line) => /will not be retried|cannot be retried/.test(line)),
+          [],
+        )
+      })
+      assert.deepEqual(rig.kusto.failures, [])
     })
-    assert.deepEqual(rig.kusto.failures, [])
   })
-})
 
 /** The values of one record, as the whole text of the row: formats put them at different places. */
 function assertExact(rig: Rig, table: string): void {
