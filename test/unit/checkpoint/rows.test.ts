@@ -180,7 +180,7 @@ describe('the batches of rows', () => {
     world.refuses = (batch) => void (isCheckpointBatch(batch.id) && found.push(batch))
     const syncs: string[] = []
     world.disk.beforeOperation = (operation, path) => {
-      if (path.includes('Checks') || path.includes('Checkpoints')) syncs.push(operation)
+      if (path.includes('Checkpoints')) syncs.push(operation)
     }
     for (const settlement of [settlements.queued, settlements.exactlyOnce]) {
       syncs.length = 0
