@@ -190,6 +190,8 @@ describe('the batches of rows', () => {
       assert.equal(syncs.includes('sync'), settlement.isExactlyOnce)
       await world.run(5_000)
       assert.equal(found.at(-1)?.settlement.isExactlyOnce, settlement.isExactlyOnce)
+      // In place, also when records are committed through a staging table.
+      assert.equal(found.at(-1)?.settlement.stagingTableSuffix, undefined)
     }
   })
 
