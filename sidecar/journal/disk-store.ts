@@ -269,7 +269,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#usage.ensureRoom(bytesCount)
   }
 
-  /** Checkpoint rows are let in beyond the limit: each is smaller than the batch whose file goes for it. */
+  /** Checkpoint rows are let in beyond the limit: a file goes for each, and they count for the records after them. */
   reserve(bytesCount: number, batchId: string): void {
     if (isCheckpointBatch(batchId)) this.#usage.count(bytesCount)
     else this.#usage.reserve(bytesCount)
