@@ -114,10 +114,18 @@ export class CheckpointRows implements Checkpoints {
       destination: { database, table, flushImmediately: false, additionalTags: [], dropByTags: [] },
       limits: sealLimits,
       guarantee: guaranteeOf(isExactlyOnce, isJournalOn),
-      settlement: { ...settlement, isExactlyOnce, isPolled: isExactlyOnce || settlement.isPolled },
+      settlement: settlementOf(settlement, isExactlyOnce),
       records,
     }
   }
+}
+
+/** Rows go into their table in place, whatever `write.commit` says: a staging table of their own would be one more to make. */
+function settlementOf(
+  { isPolled, pollIntervalMs, pollTimeoutMs }: Settlement,
+  isExactlyOnce: boolean,
+): Settlement {
+  return { isExactlyOnce, isPolled: isExactlyOnce || isPolled, pollIntervalMs, pollTimeoutMs }
 }
 
 function guaranteeOf(isExactlyOnce: boolean, isJournalOn: boolean): Target['guarantee'] {

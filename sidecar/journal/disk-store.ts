@@ -108,7 +108,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
         ),
       onFatal,
     })
-    this.#voids = new VoidBatches(options.checkpoints)
+    this.#voids = new VoidBatches(options.checkpoints, { isCopy, writer: identity.writer })
     const { ledger } = options
     this.#settledKeys = ledger && new SettledKeys({ ...options, ledger, onFatal, store: this })
   }
@@ -145,7 +145,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     destination: Destination,
     settlement: Settlement = settledWhenQueued,
     purpose: TargetPurpose = 'records',
-    replaces?: readonly string[],
+    replaces: readonly string[] = [],
   ): Promise<DiskOpenBatch> {
     const sequence = this.#sequences.take(purpose)
     const header: FileHeader = {
@@ -154,7 +154,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
       openedAtMs: this.clock.now(),
       // Only what an older program does not know makes a file that it refuses.
       ...(settlement.isPolled || this.#options.ledger !== undefined ? { settlement } : {}),
-      ...(replaces === undefined ? {} : { replaces }),
+      ...(replaces.length === 0 ? {} : { replaces }),
     }
     const name = batchFileName(this.#epoch.identity.epoch, sequence, destination)
     const path = `${this.#options.directory}/${name}${openSuffix}`
@@ -205,12 +205,14 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
 
   openInPlaceOf({ batchId, replaces = [], destination, settlement }: FileHeader): Promise<DiskOpenBatch> {
     const purpose = isCheckpointBatch(batchId) ? 'checkpoint' : 'records'
-    return this.open(destination, settlement, purpose, [...replaces, batchId])
+    const replaced = [...replaces, batchId].filter((id) => this.#voids.isOurs(id))
+    return this.open(destination, settlement, purpose, replaced)
   }
 
   foundVoid(path: string, header: FileHeader | undefined, wasEmpty: boolean): Promise<void> {
     const removeFile = () => (wasEmpty ? this.#remove(path) : Promise.resolve())
-    const found = header ?? { batchId: idFromName(this.#epoch.identity.writer, path) }
+    const writer = this.isCopy ? '' : this.#epoch.identity.writer
+    const found = header ?? { batchId: idFromName(writer, path) }
     return wasEmpty ? this.#voids.empty(found, removeFile) : this.#voids.lost(found)
   }
 
@@ -267,7 +269,7 @@ export class DiskStore implements BatchStore, OpenBatchOwner, BatchFileOwner {
     this.#usage.ensureRoom(bytesCount)
   }
 
-  /** Checkpoint rows are let in beyond the limit: each is smaller than the batch whose file goes for it. */
+  /** Checkpoint rows are let in beyond the limit: a file goes for each, and they count for the records after them. */
   reserve(bytesCount: number, batchId: string): void {
     if (isCheckpointBatch(batchId)) this.#usage.count(bytesCount)
     else this.#usage.reserve(bytesCount)

@@ -1,4 +1,5 @@
-import type { Checkpoints, VoidBatch } from '../core/ports.ts'
+import { parseBatchId } from '../core/batch-id.ts'
+import type { BatchId, Checkpoints, VoidBatch } from '../core/ports.ts'
 import type { FileHeader } from './format.ts'
 
 /** What is known of a batch; of a file whose header cannot be read only the id. */
@@ -8,15 +9,27 @@ type Ending = { readonly batch: VoidBatch; readonly removeFile: () => Promise<vo
 
 /**
  * Ids under which nothing is delivered: each has its row in the checkpoint table before its file goes, so that a death in between makes the row
- * again. What is found at start waits until rows can be written.
+ * again. What is found at start waits until rows can be written. In a directory that is a copy, ids of the original get none: there they may
+ * stand for records.
  */
 export class VoidBatches {
   readonly #checkpoints: Pick<Checkpoints, 'voided'> | undefined
   readonly #found: Ending[] = []
+  readonly #journal: { readonly isCopy: boolean; readonly writer: string }
   #isRecovering = true
 
-  constructor(checkpoints: Pick<Checkpoints, 'voided'> | undefined) {
+  constructor(
+    checkpoints: Pick<Checkpoints, 'voided'> | undefined,
+    journal: { readonly isCopy: boolean; readonly writer: string },
+  ) {
     this.#checkpoints = checkpoints
+    this.#journal = journal
+  }
+
+  /** Nobody else delivers anything under this id. */
+  isOurs(id: BatchId): boolean {
+    const { isCopy, writer } = this.#journal
+    return !isCopy || parseBatchId(id)?.writer === writer
   }
 
   /**
@@ -33,7 +46,7 @@ export class VoidBatches {
   }
 
   async #end(batch: VoidBatch, removeFile: () => Promise<void> = async () => undefined): Promise<void> {
-    if (this.#checkpoints === undefined) return removeFile()
+    if (this.#checkpoints === undefined || !this.isOurs(batch.id)) return removeFile()
     if (this.#isRecovering) {
       this.#found.push({ batch, removeFile })
       return

@@ -279,4 +279,23 @@ describe('what a start finds', () => {
       ],
     )
   })
+
+  it('in a directory that is a copy, is told of under its own ids only', async () => {
+    const original = await aWorld((one) => {
+      one.isKustoAway = true
+    })
+    const target = aTarget({ limits: { batchSize: 10 } })
+    await original.batcher?.append([{ target, block: aBlock(['{"n":1}']) }])
+    original.disk.place(`${directory}/00000001-0000000007.Logs.App.open`, 'KSBA')
+    const copy = new World(2)
+    for (const path of original.disk.paths()) copy.disk.place(path, original.disk.contentOf(path))
+    await copy.start()
+    await copy.run(10_000)
+    assert.deepEqual(copy.table('App'), ['{"n":1}'])
+    assert.deepEqual(
+      copy.rows.map(({ epoch, sequence, outcome }) => [epoch, sequence, outcome]),
+      [[2, 0, 'queued']],
+    )
+    assert.deepEqual(copy.batchFiles, [])
+  })
 })

@@ -180,7 +180,7 @@ describe('the batches of rows', () => {
     world.refuses = (batch) => void (isCheckpointBatch(batch.id) && found.push(batch))
     const syncs: string[] = []
     world.disk.beforeOperation = (operation, path) => {
-      if (path.includes('Checks') || path.includes('Checkpoints')) syncs.push(operation)
+      if (path.includes('Checkpoints')) syncs.push(operation)
     }
     for (const settlement of [settlements.queued, settlements.exactlyOnce]) {
       syncs.length = 0
@@ -190,6 +190,8 @@ describe('the batches of rows', () => {
       assert.equal(syncs.includes('sync'), settlement.isExactlyOnce)
       await world.run(5_000)
       assert.equal(found.at(-1)?.settlement.isExactlyOnce, settlement.isExactlyOnce)
+      // In place, also when records are committed through a staging table.
+      assert.equal(found.at(-1)?.settlement.stagingTableSuffix, undefined)
     }
   })
 

@@ -62,7 +62,12 @@ export class World {
   /** What is in each table; batches of exactly-once come once, as their tags see to. */
   readonly #tables = new Map<string, string[]>()
   readonly #tags = new Set<string>()
-  readonly #random = new SeededRandom(1)
+  readonly #random: SeededRandom
+
+  /** Another seed makes another writer. */
+  constructor(seed = 1) {
+    this.#random = new SeededRandom(seed)
+  }
 
   /** A process on what is there. */
   async start(): Promise<void> {
@@ -82,7 +87,7 @@ export class World {
       database: 'Logs',
       table: checkpointTable,
       batchIntervalMs: 1_000,
-      settlement: this.settlement,
+      settlement: { ...this.settlement, stagingTableSuffix: '_staging' },
       isJournalOn: !this.isInMemory,
       records: aTarget().records,
       intake: () => batcher as Batcher,
