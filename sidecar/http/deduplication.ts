@@ -1,5 +1,6 @@
 /** Recognises what a shipper sends again, after the answer too: see decisions/0015. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, Random, RequestLedger } from '../core/ports.ts'
 import type { RequestHead } from '../core/request-head.ts'
 import type { RequestMark } from '../core/request-slice.ts'
@@ -40,6 +41,9 @@ export type Claim =
 
 const headerMaxLength = 256
 
+/** After these the end of a connection that was closed before a request was sent on another has been read. */
+const turnsUntilCloseIsSeen = 8
+
 export class Deduplication {
   readonly #options: DeduplicationOptions
   readonly #marks: ConnectionMarks
@@ -65,6 +69,21 @@ export class Deduplication {
   /** To be told of each request once its head was read, before anything is done with it. */
   arrived(request: IncomingMessage, response: ServerResponse): void {
     this.#marks.arrived(request, response)
+  }
+
+  /** Whether an equal request is held by a connection that seems to be open: then `closesSeen` is to be waited for before `claim`. */
+  seemsHeld(request: IncomingMessage, head: RequestHead, body: Buffer): boolean {
+    const sender = this.#senderOf(request)
+    if (sender?.kind !== 'address' || !closesBeforeRetry(request)) return false
+    return this.#holders.isHeld(variantOf(requestKey(request, sender, head, body), 0))
+  }
+
+  /**
+   * A process that stood still finds a request, the end of its connection and the retry on another one all at once, and may come to the
+   * retry before the end. So the ends that are there already are read first.
+   */
+  async closesSeen(): Promise<void> {
+    for (let turn = 0; turn < turnsUntilCloseIsSeen; turn += 1) await nextTurn()
   }
 
   /**

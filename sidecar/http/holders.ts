@@ -24,7 +24,8 @@ export class Holders {
 
   /** Whether somebody may still read the answer of this request, so that an equal one is no retry of it. */
   isHeld(key: RequestKey): boolean {
-    return this.#holders.get(key)?.socket.destroyed === false
+    const socket = this.#holders.get(key)?.socket
+    return socket !== undefined && !socket.destroyed && !socket.readableEnded
   }
 
   /** The retry stands in the place of the first. */

@@ -21,7 +21,7 @@ export type IngestOptions = {
   /** Whether a request that equals one in work may be taken for its retry; see RequestsInWork. */
   readonly joinIdenticalRequests: boolean
   /** Undefined when requests are not remembered beyond their answer. */
-  readonly dedup: Pick<Deduplication, 'arrived' | 'claim'> | undefined
+  readonly dedup: Pick<Deduplication, 'arrived' | 'claim' | 'seemsHeld' | 'closesSeen'> | undefined
   readonly clock: Clock
   readonly metrics: Metrics
 }
@@ -78,7 +78,9 @@ export class Ingest {
     body: Buffer,
     room: Lease,
   ): Promise<IntakeResult> {
-    const claim = this.#options.dedup?.claim(request, head, body)
+    const { dedup } = this.#options
+    if (dedup?.seemsHeld(request, head, body) === true) await dedup.closesSeen()
+    const claim = dedup?.claim(request, head, body)
     switch (claim?.kind) {
       case undefined:
         return this.#takeUnremembered(request, head, body, room)

@@ -39,6 +39,18 @@ describe('an equal body of a shipper that closes its connection before it sends 
     assert.equal(state.stored.length, 2)
   })
 
+  it('is joined when the request, the end of its connection and the retry are all found at once', async (t) => {
+    const { state, open, post } = await createDedupClient(t)
+    for (let round = 1; round <= 20; round += 1) {
+      const [first, second] = [await open(), await open()]
+      first.write(rawPost('/', `same ${round}`, shipper))
+      first.socket.destroy()
+      await post(second, `same ${round}`, shipper)
+      await first.closed()
+      assert.equal(state.stored.length, round)
+    }
+  })
+
   it('is recognised whatever connections are open where a proxy shows itself', async (t) => {
     const { open, post } = await createDedupClient(t)
     const headers = { ...shipper, Via: 'x' }
