@@ -15,9 +15,13 @@ export const limits = {
   deliveriesInFlight: 8,
   /** Of these, how many for one destination, so that a large one leaves room for others. */
   deliveriesPerDestination: 4,
-  /** Questions about ingestions at once, and a second, over all batches: the status table of Kusto is not made for many. */
-  questionsInFlight: 8,
-  questionsPerSecond: 20,
+  /**
+   * Questions about ingestions at once, and a second, over all batches. The status table of Kusto is not made for many, so it is for the size of batches
+   * to keep them few; this is a bound for bad days. A batch takes one to three, and 1,000 destinations at the default interval seal 33 a
+   * second: with less than that the journal would grow for ever.
+   */
+  questionsInFlight: 16,
+  questionsPerSecond: 200,
   /** Questions about one batch come at growing intervals, up to this one: a batch that is late for hours is asked for once a minute. */
   questionIntervalGrowth: 1.5,
   questionMaxIntervalMs: 60_000,

@@ -49,6 +49,8 @@ export function createShipperServer(options: ConnectionsOptions): Server {
   if (tls !== undefined && 'setSecureContext' in server) {
     tls.onChange = (settings) => server.setSecureContext(settings)
   }
+  // Node remembers the address from the first look on, and after a reset nobody can be asked for it any more.
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => socket.remoteAddress)
   server.on('checkContinue', onExpectContinue)
   // Node would answer 417, and shippers drop their data on that.
   server.on('checkExpectation', onRequest)

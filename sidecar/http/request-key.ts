@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { SidecarError } from '../core/errors.ts'
 import type { RequestHead } from '../core/request-head.ts'
 import type { RequestKey } from '../core/request-slice.ts'
 
@@ -9,9 +10,13 @@ export type Sender = {
   readonly value: string
 }
 
-/** The client as it is connected to us. What `X-Forwarded-For` says is the word of anybody. */
-export function addressOf(request: IncomingMessage): Sender {
-  return { kind: 'address', value: request.socket.remoteAddress ?? '' }
+/**
+ * The client as it is connected to us. What `X-Forwarded-For` says is the word of anybody. Throws HTTP_BODY_ABORTED when nobody knows it: its
+ * connection was reset before we looked, so that its request comes again, and could not be told from another one then.
+ */
+export function addressOf({ socket }: IncomingMessage): Sender {
+  if (socket.remoteAddress !== undefined) return { kind: 'address', value: socket.remoteAddress }
+  throw new SidecarError('HTTP_BODY_ABORTED', 'The client went away before its request was looked at.')
 }
 
 /**

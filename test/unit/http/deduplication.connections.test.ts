@@ -51,6 +51,18 @@ describe('an equal body of a shipper that closes its connection before it sends 
     }
   })
 
+  it('is stored once when the first connection was reset, wherever its request was found', async (t) => {
+    const { state, open, post } = await createDedupClient(t)
+    for (let round = 1; round <= 20; round += 1) {
+      const [first, second] = [await open(), await open()]
+      first.write(rawPost('/', `same ${round}`, shipper))
+      first.socket.resetAndDestroy()
+      await post(second, `same ${round}`, shipper)
+      await first.closed()
+      assert.equal(state.stored.length, round)
+    }
+  })
+
   it('is recognised whatever connections are open where a proxy shows itself', async (t) => {
     const { open, post } = await createDedupClient(t)
     const headers = { ...shipper, Via: 'x' }
