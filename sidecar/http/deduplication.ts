@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, Random, RequestLedger } from '../core/ports.ts'
 import type { RequestHead } from '../core/request-head.ts'
-import type { RequestMark } from '../core/request-slice.ts'
+import type { RequestKey, RequestMark } from '../core/request-slice.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { Seldom } from '../observability/seldom.ts'
@@ -25,6 +25,9 @@ export type DeduplicationOptions = {
   readonly log: Log
   readonly metrics: Metrics
 }
+
+/** Without an `Idempotency-Key` that counts, the address of the sender is in the key. */
+export type RequestIdentity = { readonly isByAddress: boolean; readonly equalKey: RequestKey }
 
 /** What a request is to those before it. */
 export type Claim =
@@ -71,11 +74,16 @@ export class Deduplication {
     this.#marks.arrived(request, response)
   }
 
-  /** Whether an equal request is held by a connection that seems to be open: then `closesSeen` is to be waited for before `claim`. */
-  seemsHeld(request: IncomingMessage, head: RequestHead, body: Buffer): boolean {
+  /** What makes a request equal to others; made once, since the whole body is hashed. Undefined for one that is never taken for a repetition. */
+  identityOf(request: IncomingMessage, head: RequestHead, body: Buffer): RequestIdentity | undefined {
     const sender = this.#senderOf(request)
-    if (sender?.kind !== 'address' || !closesBeforeRetry(request)) return false
-    return this.#holders.isHeld(variantOf(requestKey(request, sender, head, body), 0))
+    if (sender === undefined) return undefined
+    return { isByAddress: sender.kind === 'address', equalKey: requestKey(request, sender, head, body) }
+  }
+
+  /** Whether an equal request is held by a connection that seems to be open: then `closesSeen` is to be waited for before `claim`. */
+  seemsHeld(request: IncomingMessage, { isByAddress, equalKey }: RequestIdentity): boolean {
+    return isByAddress && closesBeforeRetry(request) && this.#holders.isHeld(variantOf(equalKey, 0))
   }
 
   /**
@@ -87,25 +95,22 @@ export class Deduplication {
   }
 
   /**
-   * What a request is, and from now on its answer stands for that. Undefined for one that is never taken for a repetition.
+   * What a request is, and from now on its answer stands for that.
    *
    * Of shippers that close the connection when they give up on an answer, an equal request is another one as long as the answer to the first may
    * still be read on an open connection: it gets a key of its own, a variant of the first. Of other senders, and where a proxy may be
    * between, equal is equal.
    */
-  claim(request: IncomingMessage, head: RequestHead, body: Buffer): Claim | undefined {
-    const sender = this.#senderOf(request)
-    if (sender === undefined) return undefined
+  claim(request: IncomingMessage, { isByAddress, equalKey }: RequestIdentity): Claim {
     const { socket } = request
     const arrival = this.#marks.arrivalOf(request)
     const isDirect = arrival.connection !== ''
     const saysMore = isDirect && closesBeforeRetry(request)
-    const equalKey = requestKey(request, sender, head, body)
     for (let variant = 0; ; variant += 1) {
       const key = variantOf(equalKey, variant)
       const inWork = this.#holders.inWork(key)
       const isAnother = saysMore ? this.#holders.isHeld(key) : inWork?.socket === socket
-      if (isAnother && sender.kind === 'address') continue
+      if (isAnother && isByAddress) continue
       this.#marks.identify(request, key)
       if (inWork?.result !== undefined) {
         this.#holders.move(key, socket)

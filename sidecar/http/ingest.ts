@@ -21,7 +21,8 @@ export type IngestOptions = {
   /** Whether a request that equals one in work may be taken for its retry; see RequestsInWork. */
   readonly joinIdenticalRequests: boolean
   /** Undefined when requests are not remembered beyond their answer. */
-  readonly dedup: Pick<Deduplication, 'arrived' | 'claim' | 'seemsHeld' | 'closesSeen'> | undefined
+  readonly dedup:
+    Pick<Deduplication, 'arrived' | 'identityOf' | 'claim' | 'seemsHeld' | 'closesSeen'> | undefined
   readonly clock: Clock
   readonly metrics: Metrics
 }
@@ -79,11 +80,13 @@ export class Ingest {
     room: Lease,
   ): Promise<IntakeResult> {
     const { dedup } = this.#options
-    if (dedup?.seemsHeld(request, head, body) === true) await dedup.closesSeen()
-    const claim = dedup?.claim(request, head, body)
-    switch (claim?.kind) {
-      case undefined:
-        return this.#takeUnremembered(request, head, body, room)
+    const identity = dedup?.identityOf(request, head, body)
+    if (dedup === undefined || identity === undefined) {
+      return this.#takeUnremembered(request, head, body, room)
+    }
+    if (dedup.seemsHeld(request, identity)) await dedup.closesSeen()
+    const claim = dedup.claim(request, identity)
+    switch (claim.kind) {
       case 'repeated':
         return { records: 0, deadLetters: 0, repeated: true }
       case 'joined':
