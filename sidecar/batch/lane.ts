@@ -1,4 +1,4 @@
-import type { BatchStore, Clock, Deliver, RequestLedger, SealedBatch } from '../core/ports.ts'
+import type { BatchStore, Clock, Compress, Deliver, RequestLedger, SealedBatch } from '../core/ports.ts'
 import { destinationLabel, type Target } from '../core/destination.ts'
 import { SidecarError, codeOf, messageOf } from '../core/errors.ts'
 import { crc32Of } from '../core/gzip-member.ts'
@@ -17,8 +17,7 @@ export type LaneContext = {
   /** Told which records of which request are safe. Undefined when no requests are remembered. */
   readonly ledger: RequestLedger | undefined
   readonly compressions: Semaphore
-  /** See `compress.ts`. */
-  readonly compress: (rawBytes: Buffer) => Promise<Buffer>
+  readonly compress: Compress
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics

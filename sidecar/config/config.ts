@@ -35,6 +35,7 @@ export type Config = {
     readonly directory: string
     readonly maxDiskBytes: number
     readonly syncIntervalMs: number
+    readonly compression: ConfigFile['journal']['compression']
     readonly dedup: ConfigFile['journal']['dedup']
     readonly dedupWindowMs: number
     readonly dedupMaxKeys: number
@@ -80,6 +81,7 @@ export function toConfig(file: ConfigFile): Config {
       directory: file.journal.directory,
       maxDiskBytes: file.journal.max_disk_mb * bytesPerMebibyte,
       syncIntervalMs: file.journal.sync_interval_ms,
+      compression: file.journal.compression,
       dedup: file.journal.dedup,
       dedupWindowMs: file.journal.dedup_window_seconds * 1_000,
       dedupMaxKeys: file.journal.dedup_max_keys,

@@ -47,6 +47,16 @@ export const journalSection = z.strictObject({
     unit: 'milliseconds',
     example: 100,
   }),
+  compression: z
+    .enum(['auto', 'isal', 'zlib'])
+    .default('auto')
+    .register(optionDocs, {
+      text:
+        'What compresses records, also without a journal. `isal` is the library Intel ISA-L, which takes a third of the CPU of zlib for blobs that are no larger; the image has it, ' +
+        'elsewhere it is the package `libisal2` of Debian or `isa-l` of Alpine. `auto` uses it where it is there and a test at the start passes, else zlib; the log and `sidecar_compression_info` tell which. ' +
+        '`isal` ends the start when it cannot be used. `zlib` never loads native code of others.',
+      example: 'zlib',
+    }),
   dedup: z
     .enum(['auto', 'content', 'idempotency_key', 'off'])
     .default('auto')

@@ -20,6 +20,10 @@ export const errorCatalog = {
   CONFIG_INVALID: { disposition: 'fatal', summary: 'The configuration file has a mistake.' },
   CONFIG_UNREADABLE: { disposition: 'fatal', summary: 'The configuration file cannot be read.' },
   PROCESS_START_FAILED: { disposition: 'fatal', summary: 'The program could not start.' },
+  COMPRESSION_UNAVAILABLE: {
+    disposition: 'fatal',
+    summary: 'journal.compression is isal, and ISA-L cannot be used.',
+  },
 
   HTTP_BODY_TOO_LARGE: {
     disposition: 'reject',

@@ -14,7 +14,8 @@ export function createMetrics() {
   const registers = [registry]
   const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Counter({ name, help, labelNames, registers })
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Gauge({ name, help, labelNames, registers })
   const histogram = <Label extends string>(
     name: string,
     help: string,
@@ -70,6 +71,12 @@ export function createMetrics() {
     ledgerEvictedRequests: counter(
       'sidecar_ledger_evicted_requests_total',
       'Requests forgotten before their time, because journal.dedup_max_keys was reached; a repetition of one is stored twice.',
+    ),
+
+    compressionInfo: gauge(
+      'sidecar_compression_info',
+      '1, with what compresses records: isal or zlib (journal.compression).',
+      ['engine'],
     ),
 
     journalBytes: gauge('sidecar_journal_bytes', 'Bytes in the journal directory.'),

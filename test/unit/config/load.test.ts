@@ -41,6 +41,7 @@ describe('loadConfig defaults', () => {
         directory: './kusto-sidecar-data/journal',
         maxDiskBytes: 10_240 * 1_048_576,
         syncIntervalMs: 500,
+        compression: 'auto',
         dedup: 'auto',
         dedupWindowMs: 3_600_000,
         dedupMaxKeys: 200_000,
