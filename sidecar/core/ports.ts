@@ -84,6 +84,12 @@ export type Frame = {
   readonly requests: readonly RequestSlice[]
 }
 
+/**
+ * Deflates a group of records so that the result can be joined with others (see core/gzip-member.ts): raw, ending with a flush on a byte
+ * boundary. The result is in memory of its own size. The bytes must stay as they are until the promise is settled.
+ */
+export type Compress = (rawBytes: Buffer) => Promise<Buffer>
+
 /** Makes batches. Two implementations in `journal/`: on disk, and in memory for `journal.enabled: false`. */
 export interface BatchStore {
   /** Whether a written frame survives the death of the process. */
@@ -297,7 +303,7 @@ export type DecodeOptions = {
   readonly records: RecordSettings
 }
 
-/** Turns an uncompressed body into records. Throws SidecarError DECODE_EMPTY or DECODE_UNREADABLE. */
+/** Turns an uncompressed body into records, and may write over it. Throws SidecarError DECODE_EMPTY or DECODE_UNREADABLE. */
 export type Decode = (body: Buffer, options: DecodeOptions) => Decoded
 
 /** Undoes a Content-Encoding, never producing more than `maxBytes`. */
@@ -348,9 +354,10 @@ export interface Intake {
   /**
    * Resolves when all parts are as safe as their targets' guarantees promise. What lacks room is refused as a whole before any of it is
    * stored, since the sender comes again with all of it. With `mark`, records that an earlier request with the same key stored
-   * are not stored again.
+   * are not stored again. `onThrough` is called once, when the bytes of the blocks are not needed any more: also after a rejection, and never
+   * before all of it is done, as when the promise resolves early for guarantee `none`.
    */
-  append(parts: readonly RoutedBlock[], mark?: RequestMark): Promise<void>
+  append(parts: readonly RoutedBlock[], mark?: RequestMark, onThrough?: () => void): Promise<void>
 }
 
 /** Remembers which requests are stored, within limits of count and age, so that what a shipper sends twice is stored once. */

@@ -5,8 +5,9 @@ import { CARRIAGE_RETURN, LINE_FEED, SPACE } from './bytes.ts'
 /** Collects the places of records in a body and makes the block of them. */
 export class BlockBuilder {
   readonly #body: Buffer
-  #starts = new Uint32Array(256)
-  #ends = new Uint32Array(256)
+  // Few at first: small bodies are many, and such small arrays lie in the heap.
+  #starts = new Uint32Array(8)
+  #ends = new Uint32Array(8)
   #count = 0
   #hasLineBreaks = false
   /** Whether the records so far already lie in the body as the block wants them: one newline after each and nothing else. */
@@ -42,8 +43,11 @@ export class BlockBuilder {
     this.#hasLineBreaks ||= hasLineBreaks
   }
 
-  /** The block: a view of the body when it already has the right form, else a copy. May be called once. */
-  build(): RecordBlock {
+  /**
+   * The block: a view of the body when it already has the right form; else it is written over the body where that is allowed, and a copy
+   * where not. May be called once.
+   */
+  build(mayOverwrite: boolean): RecordBlock {
     const ends = this.#blockEnds()
     if (this.#count === 0) return { bytes: this.#body.subarray(0, 0), ends }
     const first = this.#starts[0] as number
@@ -51,10 +55,19 @@ export class BlockBuilder {
     if (this.#isContiguous && !this.#hasLineBreaks && this.#body[last] === LINE_FEED) {
       return { bytes: this.#body.subarray(first, last + 1), ends }
     }
-    const bytes = Buffer.allocUnsafe(ends[this.#count - 1] as number)
+    const bytesCount = ends[this.#count - 1] as number
+    const isInPlace = mayOverwrite && this.#fitsInPlace(ends)
+    const bytes = isInPlace ? this.#body.subarray(0, bytesCount) : Buffer.allocUnsafe(bytesCount)
     for (let record = 0; record < this.#count; record = this.#copyRun(record, bytes, ends));
     if (this.#hasLineBreaks) replaceLineBreaks(bytes, ends)
     return { bytes, ends }
+  }
+
+  /** Whether each record with its newline ends before the next one begins, so that records move to the front one after the other. */
+  #fitsInPlace(ends: Uint32Array): boolean {
+    for (let record = 1; record < this.#count; record += 1)
+      if ((this.#starts[record] as number) < (ends[record - 1] as number)) return false
+    return (ends[this.#count - 1] as number) <= this.#body.length
   }
 
   /** Copies records that lie one byte apart (a comma or a newline) in one go, and puts newlines after them. */
@@ -80,7 +93,7 @@ export class BlockBuilder {
   }
 
   #grow(): void {
-    const [starts, ends] = [new Uint32Array(this.#count * 2), new Uint32Array(this.#count * 2)]
+    const [starts, ends] = [new Uint32Array(this.#count * 4), new Uint32Array(this.#count * 4)]
     starts.set(this.#starts)
     ends.set(this.#ends)
     this.#starts = starts

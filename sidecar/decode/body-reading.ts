@@ -11,12 +11,12 @@ import {
   trimEnd,
 } from './bytes.ts'
 import { type CleanTail, findCleanTail, type Shape } from './clean-tail.ts'
-import { EndGuesser } from './guess.ts'
 import { describeParseError, parseErrorOf } from './json-problem.ts'
 import { decodeLimits } from './limits.ts'
 import { RecordFinder } from './record-finder.ts'
 import { Rejections } from './rejections.ts'
 import { StructuralScanner } from './scan.ts'
+import { type Checked, checked, endOfObject } from './valid-object.ts'
 
 /** What the readers of one body share: the results so far, the scanner, and the bounds on their work. */
 export class BodyReading {
@@ -26,9 +26,6 @@ export class BodyReading {
   readonly scanner: StructuralScanner
   readonly finder: RecordFinder
   readonly lineFeeds: Finder
-  /** Ends of records in an array, and of records one after the other. */
-  readonly memberEnds: EndGuesser
-  readonly objectEnds: EndGuesser
   /** Where the body ends, whitespace apart. */
   readonly lastEnd: number
   /** An array that came to its end was seen; it may have been empty. */
@@ -40,7 +37,10 @@ export class BodyReading {
   /** The last object was given up at a line break inside a string, and nothing was accepted since. */
   isInCutString = false
   readonly #carriageReturns: Finder
+  readonly #checked: Checked
   #scanBudget: number
+  /** Bytes that may still be checked in vain. */
+  #checkBudget: number
   /** What was found last, for the `end` it was found for. */
   readonly #tails: Record<Shape, CleanTail & { readonly end: number }> = {
     array: { end: -1, start: -1, stoppedAt: -1 },
@@ -50,16 +50,33 @@ export class BodyReading {
   /** `original` has the same length: rejected pieces are cut from it, up to `rejectedMaxCount` of them. */
   constructor(body: Buffer, original = body, rejectedMaxCount?: number) {
     this.body = body
+    this.#checked = checked(body)
     this.records = new BlockBuilder(body)
     this.rejections = new Rejections(original, rejectedMaxCount)
     this.scanner = new StructuralScanner(body, decodeLimits.depthMax)
     this.finder = new RecordFinder(body, this.scanner)
     this.lineFeeds = new Finder(body, LINE_FEED)
-    this.memberEnds = new EndGuesser(body, '},{')
-    this.objectEnds = new EndGuesser(body, '}{')
     this.lastEnd = trimEnd(body, 0, body.length)
     this.#carriageReturns = new Finder(body, CARRIAGE_RETURN)
     this.#scanBudget = decodeLimits.scanBudgetFactor * body.length
+    this.#checkBudget = this.#scanBudget
+  }
+
+  /**
+   * The end (exclusive) of the valid object that starts at `start` with a brace and ends in its line. Negative when there is none, or when too much was
+   * checked in vain: then scanner and JSON.parse have the word.
+   */
+  endOfObject(start: number): number {
+    if (this.#checkBudget <= 0) return -1
+    const end = endOfObject(this.#checked, start)
+    if (end < 0) this.#checkBudget -= ~end - start
+    return end
+  }
+
+  /** Takes a valid object without line breaks. */
+  acceptObject(start: number, end: number): void {
+    this.isInCutString = false
+    this.records.add(start, end, false)
   }
 
   /**

@@ -19,8 +19,8 @@ import { describeUnreadable } from './unreadable.ts'
  * members. A byte order mark is skipped, and UTF-16 with one is read as well.
  *
  * Each record of JSON is checked by JSON.parse and kept as the bytes that were sent. A record that is bad is set aside with its reason, and
- * its neighbours are kept; or it becomes a record of text if `wrapText` wants it. The block may be a view of the body, and the
- * rejected pieces of JSON always are, except of UTF-16.
+ * its neighbours are kept; or it becomes a record of text if `wrapText` wants it. The block may be a view of the body, which may then have been
+ * written over, and the rejected pieces of JSON always are, except of UTF-16.
  *
  * Throws SidecarError DECODE_EMPTY for a body of whitespace, and DECODE_UNREADABLE when there is not one record, except in `[]`.
  */
@@ -47,7 +47,8 @@ export const decode: Decode = (received, { contentType, isOtlp, records }) => {
     return decoded
   }
   if (!isReadable) throw describeUnreadable(body, start, rejected)
-  return { block: reading.records.build(), rejected }
+  // What was rejected is a view of the body too, and must stay as it is.
+  return { block: reading.records.build(rejected.length === 0), rejected }
 }
 
 function mayBeText({ wrapText }: RecordSettings, contentType: string | undefined): boolean {

@@ -4,6 +4,8 @@ import { brokenEncoding, zlibErrorOf } from './encoding-errors.ts'
 
 /** Output is collected in pieces of up to this size: with Node's 16 KB, a body of 32 MB would be 2,000 of them. */
 const OUTPUT_PIECE_MAX_BYTES = 256 * 1024
+/** Up to this, room for the whole output is taken at once. */
+const OUTPUT_WHOLE_MAX_BYTES = 8 * 1024 * 1024
 const OUTPUT_PIECE_MIN_BYTES = 4 * 1024
 
 type Options = { readonly info: true; readonly chunkSize: number; readonly maxOutputLength: number }
@@ -19,7 +21,17 @@ type Info = { readonly buffer: Buffer; readonly engine: Zlib }
 
 /** Undoes gzip, also of several members. Rejects with HTTP_ENCODING_BROKEN or HTTP_BODY_TOO_LARGE, like all here. */
 export function gunzipBody(body: Buffer, maxBytes: number): Promise<Buffer> {
-  return undo(gunzip, 'gzip', body, maxBytes)
+  return undo(gunzip, 'gzip', body, maxBytes, gzipOutputBytes(body))
+}
+
+/**
+ * What the end of a gzip member says about its length (RFC 1952, ISIZE): with room for that much and one byte, which tells that it ends there, the output is one
+ * piece, and is not put together. Anybody may write anything there, so it is believed within bounds only.
+ */
+function gzipOutputBytes(body: Buffer): number {
+  const said = body.length < 18 ? 0 : body.readUInt32LE(body.length - 4) + 1
+  const isLikely = said > OUTPUT_PIECE_MAX_BYTES && said <= Math.min(OUTPUT_WHOLE_MAX_BYTES, body.length * 20)
+  return isLikely ? said : outputPieceBytes(body.length)
 }
 
 /**
@@ -55,11 +67,17 @@ function hasZlibHeader(body: Buffer): boolean {
  * Stops as soon as the output passes `maxBytes`. Zero bytes after the end are padding, as gzip has it. Anything else that follows
  * makes the body broken: Node would drop it without a word, and it may be records.
  */
-function undo(method: Method, encoding: string, body: Buffer, maxBytes: number): Promise<Buffer> {
+function undo(
+  method: Method,
+  encoding: string,
+  body: Buffer,
+  maxBytes: number,
+  chunkSize = outputPieceBytes(body.length),
+): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const options = {
     info: true as const,
-    chunkSize: outputPieceBytes(body.length),
+    chunkSize,
     maxOutputLength: Math.max(1, maxBytes),
   }
   method(body, options, (error, result) => {

@@ -63,10 +63,10 @@ class ArrayReader {
 
   #readMember(start: number): number {
     const reading = this.#reading
-    const guessed = this.#body[start] === OPEN_BRACE ? reading.memberEnds.guessEnd(start) : -1
-    if (guessed >= 0) {
-      reading.accept(start, guessed)
-      return guessed
+    const checked = this.#body[start] === OPEN_BRACE ? reading.endOfObject(start) : -1
+    if (checked >= 0 && isMemberEnd(this.#body, checked)) {
+      reading.acceptObject(start, checked)
+      return checked
     }
     const lineEnd = reading.lineFeeds.next(start)
     const stop = reading.scanner.scanElement(start, reading.scanLimit(lineEnd))
@@ -136,4 +136,10 @@ class ArrayReader {
     if (next === OPEN_BRACE) return last === CLOSE_BRACKET
     return next === OPEN_BRACKET && last !== COMMA && last !== COLON && last !== OPEN_BRACKET
   }
+}
+
+/** What follows a member on its line. */
+function isMemberEnd(body: Buffer, end: number): boolean {
+  const next = body[end]
+  return next === COMMA || next === CLOSE_BRACKET
 }

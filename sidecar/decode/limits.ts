@@ -8,8 +8,6 @@ export const decodeLimits = {
   valuesMax: 1_000_000,
   /** Bytes that scans across lines may look at in vain, as a multiple of the body. */
   scanBudgetFactor: 4,
-  /** A guessed end of a record that lies further away is not worth a try. */
-  guessMaxBytes: 65_536,
   /** Encodings one after the other. A shipper uses one, and a proxy may add its own. */
   encodingsMax: 3,
   /** Each frame of zstd is a job of its own of about 0.1 ms. Shippers send one frame, parallel compressors one for some MB. */

@@ -1,10 +1,12 @@
 import type { BodyReading } from './body-reading.ts'
 import {
   BACKSLASH,
+  CARRIAGE_RETURN,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COMMA,
   isWhitespace,
+  LINE_FEED,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
@@ -25,9 +27,29 @@ import { BYTE_ORDER_MARK_BYTES, isByteOrderMark } from './unicode.ts'
 export function readLines(reading: BodyReading, start: number): void {
   const { body, rejections, lineFeeds } = reading
   let offset = start
-  while (offset < body.length && !rejections.isFull)
-    offset = readLine(reading, offset, lineFeeds.next(offset))
+  while (offset < body.length && !rejections.isFull) {
+    offset = readObjectLines(reading, offset)
+    if (offset < body.length) offset = readLine(reading, offset, lineFeeds.next(offset))
+  }
   if (offset < body.length) rejections.addRest(offset, reading.isInArray)
+}
+
+/** Reads lines that are one valid object each, and nothing else: the common case. Returns where the first other one begins. */
+function readObjectLines(reading: BodyReading, start: number): number {
+  const { body } = reading
+  let offset = start
+  while (body[offset] === OPEN_BRACE) {
+    const end = reading.endOfObject(offset)
+    if (end < 0) return offset
+    if (body[end] === LINE_FEED || end === body.length) {
+      reading.acceptObject(offset, end)
+      offset = end + 1
+    } else if (body[end] === CARRIAGE_RETURN && body[end + 1] === LINE_FEED) {
+      reading.acceptObject(offset, end)
+      offset = end + 2
+    } else return offset
+  }
+  return offset
 }
 
 /**
@@ -123,10 +145,10 @@ function nextObject(reading: BodyReading, start: number, lineEnd: number): numbe
 
 function readObject(reading: BodyReading, start: number, lineEnd: number): number {
   const { scanner } = reading
-  const guessed = reading.objectEnds.guessEnd(start)
-  if (guessed >= 0) {
-    reading.accept(start, guessed)
-    return guessed
+  const checked = reading.endOfObject(start)
+  if (checked >= 0 && reading.body[checked] === OPEN_BRACE) {
+    reading.acceptObject(start, checked)
+    return checked
   }
   const end = scanner.scanValue(start, reading.scanLimit(lineEnd))
   if (end < 0) {

@@ -132,7 +132,7 @@ class TextReader {
   /** Takes what was read as JSON, if there are records in it: first these, then what was set aside. */
   #takeJson({ records, rejections }: BodyReading): boolean {
     if (records.recordsCount === 0 || rejections.isFull) return false
-    for (const record of recordsOf(records.build())) this.#addObject(record)
+    for (const record of recordsOf(records.build(false))) this.#addObject(record)
     for (const { bytes } of rejections.list) this.#addDamaged(bytes)
     return true
   }

@@ -3,11 +3,15 @@ import { describe, it } from 'node:test'
 import { BlockBuilder } from '../../../sidecar/decode/block-builder.ts'
 import { textsOf } from '../../helpers/records.ts'
 
-function build(text: string, places: readonly (readonly [number, number])[], hasLineBreaks = false) {
+function build(
+  text: string,
+  places: readonly (readonly [number, number])[],
+  { hasLineBreaks = false, mayOverwrite = false } = {},
+) {
   const body = Buffer.from(text)
   const builder = new BlockBuilder(body)
   for (const [start, end] of places) builder.add(start, end, hasLineBreaks)
-  const block = builder.build()
+  const block = builder.build(mayOverwrite)
   return { texts: textsOf(block), isView: isViewOf(block.bytes, body) }
 }
 
@@ -52,6 +56,48 @@ describe('BlockBuilder', () => {
     )
   })
 
+  it('writes over the body where it may and there is room, and copies where there is none', () => {
+    const places = {
+      '[aa,b]': [
+        [1, 3],
+        [4, 5],
+      ],
+      ' aa , b ': [
+        [1, 3],
+        [6, 7],
+      ],
+      'aa\r\nb\n': [
+        [0, 2],
+        [4, 5],
+      ],
+    } as const
+    for (const [text, records] of Object.entries(places)) {
+      const { texts, isView } = build(text, records, { mayOverwrite: true })
+      assert.deepEqual(texts, ['aa', 'b'])
+      assert.equal(isView, true)
+    }
+    for (const [text, records] of [
+      [
+        'aab ',
+        [
+          [0, 2],
+          [2, 3],
+        ],
+      ],
+      [
+        'aa,b',
+        [
+          [0, 2],
+          [3, 4],
+        ],
+      ],
+    ] as const) {
+      const { texts, isView } = build(text, records, { mayOverwrite: true })
+      assert.deepEqual(texts, ['aa', 'b'])
+      assert.equal(isView, false)
+    }
+  })
+
   it('replaces line breaks inside records only', () => {
     const { texts, isView } = build(
       'a\nb\nc\r\nd\n',
@@ -59,7 +105,7 @@ describe('BlockBuilder', () => {
         [0, 3],
         [4, 8],
       ],
-      true,
+      { hasLineBreaks: true },
     )
     assert.deepEqual(texts, ['a b', 'c  d'])
     assert.equal(isView, false)

@@ -103,9 +103,10 @@ describe('decode, for any body,', () => {
   it('has every byte in a record or in a rejected piece, apart from whitespace, commas and the brackets of arrays', () => {
     fc.assert(
       fc.property(anyBody, (body) => {
+        // Where nothing is rejected the body may be written over.
+        const others = Buffer.from(body)
         const decoded = decodeIfReadable(body)
         if (decoded === undefined) return
-        const others = Buffer.from(body)
         for (const { bytes } of decoded.rejected) {
           const start = bytes.byteOffset - body.byteOffset
           assert.ok(bytes.equals(others.subarray(start, start + bytes.length)), 'two pieces overlap')
