@@ -9,9 +9,10 @@
  */
 import type { AddressInfo } from 'node:net'
 import { Batcher } from './batch/batcher.ts'
-import { compress } from './batch/compress.ts'
+import type { LaneContext } from './batch/lane.ts'
 import { CheckpointRows } from './checkpoint/checkpoint-rows.ts'
 import { makeCheckpointTable } from './checkpoint/make-table.ts'
+import { chooseCompressor } from './compress/choose-compressor.ts'
 import type { Config } from './config/config.ts'
 import { planFingerprint } from './config/plan-fingerprint.ts'
 import { codeOf, messageOf, type SidecarError } from './core/errors.ts'
@@ -30,14 +31,14 @@ import type {
 } from './core/ports.ts'
 import { Semaphore } from './core/semaphore.ts'
 import { DeadLetterStore } from './dead-letter/dead-letter-store.ts'
-import { type ReplayedLetter, blockOfLetter } from './dead-letter/replayed-letter.ts'
 import { parseReplayFilter } from './dead-letter/replay-filter.ts'
 import { decode } from './decode/decode.ts'
 import { decompress } from './decode/decompress.ts'
 import { DeliveryQueue } from './delivery/delivery.ts'
 import { drain } from './drain.ts'
 import { AdminServer } from './http/admin-server.ts'
-import { BodyIntake, type Room } from './http/body-intake.ts'
+import { BodyIntake } from './http/body-intake.ts'
+import { BodyMemoryPool } from './http/body-memory.ts'
 import { Deduplication } from './http/deduplication.ts'
 import { Ingest } from './http/ingest.ts'
 import { HttpServer } from './http/server.ts'
@@ -48,6 +49,7 @@ import type { Log } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { createRouter } from './route/router.ts'
 import { shape } from './shape/shape.ts'
+import { durable, takeAgain } from './take-again.ts'
 
 export type SidecarOptions = {
   readonly config: Config
@@ -59,6 +61,8 @@ export type SidecarOptions = {
   readonly metrics: Metrics
   /** Of the program: what another one stored of a request cannot be continued. */
   readonly version: string
+  /** Where bodies are read into; a new one when it is not given. */
+  readonly bodyMemory?: BodyMemoryPool
   /** Called once promises can no longer be kept (a failed fsync); the process must stop at once. */
   readonly onFatal: (error: SidecarError) => void
 }
@@ -80,13 +84,14 @@ const probeIntervalMs = 15_000
 /** Starts every stage. Rejects with a fatal SidecarError when it cannot; nothing is left running then. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { config, log } = options
+  const { compress } = await chooseCompressor({ ...options, ...config.journal })
   const ledger = config.isDedupOn ? createLedger(options) : undefined
   // Rows are batched as all records are, while batches wait for their rows: each finds the other when there is something to do.
   const checkpoints = config.checkpoint && createCheckpoints(options, config.checkpoint, () => batcher)
   const store = await openStore(options, { ledger, checkpoints })
   const deadLetters = createDeadLetters(options)
   const delivery = createDelivery(options, { deadLetters, checkpoints })
-  const batcher = createBatcher(options, { store, delivery, ledger })
+  const batcher = createBatcher(options, { store, delivery, ledger, compress })
   let http: HttpServer | undefined
   let admin: AdminServer | undefined
   try {
@@ -180,14 +185,13 @@ function createDelivery(
 
 function createBatcher(
   options: SidecarOptions,
-  stages: Pick<Inner, 'delivery' | 'ledger'> & { readonly store: BatchStore },
+  stages: Pick<Inner, 'delivery' | 'ledger'> & Pick<LaneContext, 'store' | 'compress'>,
 ): Batcher {
   return new Batcher({
     ...options,
     ...stages,
     deliver: stages.delivery,
     compressions: new Semaphore(limits.compressionsInFlight),
-    compress,
     maxDestinations: limits.openDestinations,
     maxPendingBytes: options.config.server.maxInFlightBytes,
   })
@@ -252,7 +256,8 @@ function createHttp(
   const { dedup: mode, dedupForgetWhenRead: forgetWhenRead } = config.journal
   const fingerprint = planFingerprint(config, options.version)
   const dedup = ledger && new Deduplication({ ...options, mode, forgetWhenRead, fingerprint, ledger })
-  const ingest = new Ingest({ ...config.server, bodyIntake, dedup, clock, metrics })
+  const { bodyMemory = new BodyMemoryPool() } = options
+  const ingest = new Ingest({ ...config.server, bodyIntake, bodyMemory, dedup, clock, metrics })
   const reasonsNotReady = () => {
     const { service, delivery: failing } = gateway.trouble()
     // The failure of a batch that is settled by now is history.
@@ -287,36 +292,6 @@ function createAdmin(options: SidecarOptions, inner: Inner, http: HttpServer): A
     clock,
     log,
   })
-}
-
-/** Nobody else has a letter that is replayed, so "received in memory" is not enough to remove it. */
-function durable(intake: Intake): Intake {
-  return {
-    ensureRoom: (parts) => intake.ensureRoom(parts),
-    append: (parts) =>
-      intake.append(
-        parts.map(({ target, block }) => ({
-          target: target.guarantee === 'none' ? { ...target, guarantee: 'at_least_once' } : target,
-          block,
-        })),
-      ),
-  }
-}
-
-/** A replay bounds what is in work itself, so that no room has to be asked for. */
-const unboundedRoom: Room = { take: async () => undefined, hasRoom: () => true, count: () => undefined }
-
-/** Through the whole pipeline, or, when it went through a part of it before, through the rest. */
-async function takeAgain(
-  letter: ReplayedLetter,
-  { batcher, router, replayIntake }: Inner,
-): Promise<{ deadLetters: number }> {
-  const { origin, bytes } = letter
-  if (origin.kind === 'request') return replayIntake.take(bytes, origin.head, unboundedRoom)
-  await durable(batcher).append([
-    { target: router.targetFor(origin.destination), block: blockOfLetter(letter) },
-  ])
-  return { deadLetters: 0 }
 }
 
 function bringGaugesUpToDate(

@@ -13,6 +13,9 @@ export type BatcherOptions = LaneContext & {
   readonly maxPendingBytes: number
 }
 
+/** Settles when nothing of a block is in work any more; whether its sender waits for it. */
+type Write = { readonly written: Promise<void>; readonly isAwaited: boolean }
+
 /** What a waiting request costs besides its records: promises, entries, the buffer around them. */
 const requestOverheadBytes = 1_000
 
@@ -61,40 +64,52 @@ export class Batcher implements Intake {
     if (keptBytes > 0) store.ensureRoom(Math.ceil((this.#pendingBytes + keptBytes) * deflateGrowth))
   }
 
-  async append(parts: readonly RoutedBlock[], mark?: RequestMark): Promise<void> {
+  async append(
+    parts: readonly RoutedBlock[],
+    mark?: RequestMark,
+    onThrough: () => void = () => undefined,
+  ): Promise<void> {
+    let writes: readonly Write[] = []
+    try {
+      writes = await this.#appendMissing(parts, mark)
+    } finally {
+      void Promise.allSettled(writes.map(({ written }) => written)).then(onThrough)
+    }
+    await Promise.all(writes.filter(({ isAwaited }) => isAwaited).map(({ written }) => written))
+  }
+
+  async #appendMissing(parts: readonly RoutedBlock[], mark: RequestMark | undefined): Promise<Write[]> {
     const filled = parts.filter(({ block }) => recordCount(block) > 0)
     const { ledger } = this.#options
-    if (mark === undefined || ledger === undefined) {
-      await Promise.all(this.#append(filled))
-      return
-    }
+    if (mark === undefined || ledger === undefined) return this.#append(filled)
     // Only when nothing of an equal request is in work is it known what is missing.
     for (;;) {
       const earlier = this.#inWork.get(mark.key)
       if (earlier === undefined) break
       await earlier
     }
-    const awaited = this.#append(missingBlocks(filled, mark, ledger))
+    const writes = this.#append(missingBlocks(filled, mark, ledger))
+    const awaited = writes.filter(({ isAwaited }) => isAwaited).map(({ written }) => written)
     const through = Promise.allSettled(awaited).then(() => this.#inWork.delete(mark.key))
     this.#inWork.set(mark.key, through)
-    await Promise.all(awaited)
+    return writes
   }
 
   /** Hands the blocks to their lanes. Each promise settles when nothing of its block is in work any more. */
-  #append(blocks: readonly MarkedBlock[]): Promise<void>[] {
+  #append(blocks: readonly MarkedBlock[]): Write[] {
     this.ensureRoom(blocks)
     // All lanes before any record: a part that is refused must not leave the others stored.
     const lanes = this.#lanesFor(blocks.map(({ target }) => target))
-    const awaited: Promise<void>[] = []
+    const writes: Write[] = []
     for (const [index, { target, block, origin }] of blocks.entries()) {
       const bytesCount = sizeOf({ target, block })
       this.#reserve(bytesCount)
       const written = (lanes[index] as Lane).append(block, origin).finally(() => this.#release(bytesCount))
       // Sent away or not, the sender hears of it once all parts are through; until then nobody else listens.
       written.catch(() => undefined)
-      if (target.guarantee !== 'none') awaited.push(written)
+      writes.push({ written, isAwaited: target.guarantee !== 'none' })
     }
-    return awaited
+    return writes
   }
 
   /** Seals what is open now, also when more records wait. Resolves when it was handed to delivery. */

@@ -145,7 +145,7 @@ class GroupBuilder implements Group {
   addFrom(waiting: Waiting): boolean {
     const { request, block } = waiting
     const maxBytes = Math.min(this.#limit.targetBytes, this.#limit.maxBytes) - this.rawBytes
-    if (this.#maxRecords <= 0 || maxBytes <= 0) return false
+    if (this.#maxRecords <= 0 || maxBytes <= 0 || this.#isBestClosedBefore(waiting, maxBytes)) return false
     let slice = sliceBlock(block, waiting.nextRecord, this.#maxRecords, maxBytes)
     if (slice.recordCount === 0 && this.recordCount === 0) {
       slice = sliceBlock(
@@ -164,6 +164,12 @@ class GroupBuilder implements Group {
     waiting.nextRecord += slice.recordCount
     this.#add({ ...slice, request, origin })
     return waiting.nextRecord === recordCount(block)
+  }
+
+  /** A group of one slice is compressed where it lies, while a part of the next block makes it a copy. */
+  #isBestClosedBefore({ block, nextRecord }: Waiting, maxBytes: number): boolean {
+    const restBytes = block.bytes.length - (nextRecord === 0 ? 0 : (block.ends[nextRecord - 1] as number))
+    return this.rawBytes >= this.#limit.targetBytes / 2 && restBytes > maxBytes
   }
 
   get #maxRecords(): number {

@@ -7,7 +7,7 @@ export const limits = {
   frameTargetRawBytes: 1 * MB,
   /** With less than this waiting, records wait for the frame in work, so that small requests share one write. */
   frameEagerRawBytes: 256_000,
-  /** Deflate jobs at once: Node's thread pool has four threads, and four jobs fill two cores. */
+  /** Deflate jobs at once: Node's thread pool has four threads, which zlib and ISA-L share, and four jobs fill two cores. */
   compressionsInFlight: 4,
   /** Open batches at once. Each may hold a file descriptor; the usual soft limit of a container is 1,024 or more. */
   openDestinations: 1_000,
@@ -56,6 +56,12 @@ export const limits = {
    * only where half of what is sent is bad.
    */
   rejectedMaxCount: 5_000,
+  /** Bodies that are read at once, as long as they come fast: enough for the cores to have work, and 50 MB less than 64 senders of 1 MB would take. */
+  bodiesReadAtOnceBytes: 12 * MB,
+  /** Smaller ones wait for nobody. */
+  smallBodyBytes: 64 * 1024,
+  /** A body that is not through after so long no longer keeps others waiting. */
+  slowBodyMs: 500,
   /** A body over `server.max_body_mb`, but not over this many times as much, is read and kept as a dead letter. */
   bodyKeptFactor: 2,
   /** A body of which nothing comes for so long is given up, since it holds its share of the memory. */

@@ -53,7 +53,10 @@ export type IntakeResult = {
 }
 
 /** The share of the memory that a body holds and may grow in. */
-export type Room = Omit<Lease, 'release'>
+export type Room = Omit<Lease, 'release'> & {
+  /** Keeps the bytes of the body as they are until the function is called that is returned, which is to be done once. */
+  hold(): () => void
+}
 
 /** Bodies that are refused for what they are, and kept. */
 const keptWhenRefused: ReadonlySet<ErrorCode> = new Set([
@@ -93,7 +96,7 @@ export class BodyIntake {
     letters.unshift(...rejectedLetters(decoded, head, labelOf(division, head)))
     // First what is bad: should the good records then fail, they come again, and a second copy of a dead letter does no harm.
     await this.#keep(letters)
-    await this.#inTime(this.#options.intake.append(shaped, mark), mark !== undefined)
+    await this.#inTime(this.#options.intake.append(shaped, mark, room.hold()), mark !== undefined)
     return {
       records: shaped.reduce((sum, { block }) => sum + recordCount(block), 0),
       deadLetters: letters.length,

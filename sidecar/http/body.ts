@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock, Timer } from '../core/ports.ts'
 import { SidecarError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import { type BodyMemory, type BodyMemoryPool, unpooled } from './body-memory.ts'
 import type { Lease } from './budget.ts'
 
 /** Enough to take the rest of any body within reason, so that the client reads our answer instead of a broken connection. */
@@ -11,74 +12,88 @@ const discardMaxMs = 10_000
 /**
  * Reads a whole body of at most `maxBytes`, taking room for it first, or as it comes when its length is not announced. After a rejection
  * the connection is still good, so that an answer can be sent. Rejects with HTTP_BODY_TOO_LARGE, HTTP_OVERLOADED,
- * HTTP_BODY_STALLED, or HTTP_BODY_ABORTED when the client goes away.
+ * HTTP_BODY_STALLED, or HTTP_BODY_ABORTED when the client goes away. The memory is held for the caller.
  */
 export async function readBody(
   request: IncomingMessage,
   maxBytes: number,
   lease: Lease,
   clock: Clock,
-): Promise<Buffer> {
+  pool: BodyMemoryPool,
+): Promise<BodyMemory> {
   const declared = declaredLength(request)
   if (declared !== undefined && declared > maxBytes) throw tooLarge(maxBytes)
   await lease.take(declared ?? 0)
-  const collected = declared === undefined ? new GrowingBody() : new DeclaredBody(declared)
-  const stall = new StallWatch(clock)
-  // Leaving the loop early must not destroy the request: that would cut the connection before it is answered.
-  const parts = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
+  const collected = declared === undefined ? new GrowingBody() : new DeclaredBody(declared, pool)
+  const { promise: ended, resolve, reject } = Promise.withResolvers<void>()
+  const stall = new StallWatch(clock, reject)
+  const aborted = (cause?: unknown) =>
+    reject(
+      new SidecarError('HTTP_BODY_ABORTED', 'The client went away in the middle of the body.', { cause }),
+    )
+  const onData = (chunk: Buffer) => {
+    stall.progress()
+    if (collected.bytesCount + chunk.length > maxBytes) return reject(tooLarge(maxBytes))
+    collected.add(chunk)
+    if (declared !== undefined) return undefined
+    request.pause()
+    return void lease.take(chunk.length).then(() => request.resume(), reject)
+  }
+  const onClose = () => aborted()
+  // Listeners rather than an iterator, which costs more than all the rest of a small request.
+  request.on('data', onData).on('end', resolve).on('error', aborted).on('close', onClose)
   try {
-    for (;;) {
-      const next = await Promise.race([parts.next(), stall.stalled])
-      if (next.done === true) break
-      stall.progress()
-      if (collected.bytesCount + next.value.length > maxBytes) throw tooLarge(maxBytes)
-      if (declared === undefined) await lease.take(next.value.length)
-      collected.add(next.value)
-    }
+    if (request.destroyed) aborted()
+    await ended
+    return collected.whole()
   } catch (error) {
-    if (error instanceof SidecarError) throw error
-    throw new SidecarError('HTTP_BODY_ABORTED', 'The client went away in the middle of the body.', {
-      cause: error,
-    })
+    collected.giveUp()
+    throw error
   } finally {
     stall.end()
-    // Else its listener goes on waiting for the body, and the rest of it could not be discarded.
-    void parts.return?.().catch(() => undefined)
+    // What is left of it stays where it is, to be discarded, and nothing of it is read into memory that was given back. An error may come later too.
+    request.off('data', onData).off('end', resolve).off('close', onClose)
+    if (!request.readableEnded) request.pause()
   }
-  return collected.whole()
 }
 
 /** A body of known length is put together as it comes, so that it is in memory once. Node ends it at that length. */
 class DeclaredBody {
   bytesCount = 0
   readonly #declaredBytes: number
+  readonly #pool: BodyMemoryPool
   #only: Buffer | undefined
-  #bytes: Buffer | undefined
+  #memory: BodyMemory | undefined
 
-  constructor(declaredBytes: number) {
+  constructor(declaredBytes: number, pool: BodyMemoryPool) {
     this.#declaredBytes = declaredBytes
+    this.#pool = pool
   }
 
   add(chunk: Buffer): void {
     if (this.bytesCount === 0) this.#only = chunk
     else {
-      this.#bytes ??= this.#start()
-      chunk.copy(this.#bytes, this.bytesCount)
+      this.#memory ??= this.#start()
+      chunk.copy(this.#memory.bytes, this.bytesCount)
     }
     this.bytesCount += chunk.length
   }
 
-  whole(): Buffer {
-    const bytes = this.#bytes ?? this.#only ?? Buffer.alloc(0)
-    return bytes.subarray(0, this.bytesCount)
+  /** Node ends a body at its declared length, so that memory that was begun is full. */
+  whole(): BodyMemory {
+    return this.#memory ?? unpooled(this.#only ?? Buffer.alloc(0))
+  }
+
+  giveUp(): void {
+    this.#memory?.release()
   }
 
   /** Not before a second part comes: a client that announces much and sends nothing takes no memory. */
-  #start(): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(this.#declaredBytes)
-    this.#only?.copy(bytes)
+  #start(): BodyMemory {
+    const memory = this.#pool.take(this.#declaredBytes)
+    this.#only?.copy(memory.bytes)
     this.#only = undefined
-    return bytes
+    return memory
   }
 }
 
@@ -91,27 +106,27 @@ class GrowingBody {
     this.bytesCount += chunk.length
   }
 
-  whole(): Buffer {
+  whole(): BodyMemory {
     const [only] = this.#chunks
-    return this.#chunks.length === 1 && only !== undefined
-      ? only
-      : Buffer.concat(this.#chunks, this.bytesCount)
+    return unpooled(
+      this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.bytesCount),
+    )
+  }
+
+  giveUp(): void {
+    this.#chunks.length = 0
   }
 }
 
 /** Notices when nothing more of a body comes. One timer for a body, moved on when it fires, since bodies come in many parts. */
 class StallWatch {
-  /** Rejects with HTTP_BODY_STALLED. */
-  readonly stalled: Promise<never>
   readonly #clock: Clock
   readonly #reject: (error: SidecarError) => void
   #progressAtMs: number
   #timer: Timer
 
-  constructor(clock: Clock) {
-    const { promise, reject } = Promise.withResolvers<never>()
-    promise.catch(() => undefined)
-    this.stalled = promise
+  /** `reject` gets HTTP_BODY_STALLED. */
+  constructor(clock: Clock, reject: (error: SidecarError) => void) {
     this.#reject = reject
     this.#clock = clock
     this.#progressAtMs = clock.monotonic()

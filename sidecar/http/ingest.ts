@@ -6,15 +6,18 @@ import type { RequestHead } from '../core/request-head.ts'
 import type { RequestMark } from '../core/request-slice.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { readBody } from './body.ts'
-import type { BodyIntake, IntakeResult } from './body-intake.ts'
+import type { BodyIntake, IntakeResult, Room } from './body-intake.ts'
+import type { BodyMemory, BodyMemoryPool } from './body-memory.ts'
 import { Budget, type Lease } from './budget.ts'
 import type { Deduplication } from './deduplication.ts'
 import { closesBeforeRetry } from './known-shipper.ts'
 import { addressOf, requestKey } from './request-key.ts'
+import { ReadingTurns, type Turn } from './reading-turns.ts'
 import { RequestsInWork } from './requests-in-work.ts'
 
 export type IngestOptions = {
   readonly bodyIntake: Pick<BodyIntake, 'take'>
+  readonly bodyMemory: BodyMemoryPool
   readonly maxBodyBytes: number
   readonly maxInFlightBytes: number
   readonly maxInFlightRequests: number
@@ -31,11 +34,13 @@ export class Ingest {
   readonly #options: IngestOptions
   readonly #bytes: Budget
   readonly #requests: Budget
+  readonly #turns: ReadingTurns
   readonly #inWork = new RequestsInWork()
 
   constructor(options: IngestOptions) {
     this.#options = options
     const { metrics, clock } = options
+    this.#turns = new ReadingTurns(clock)
     this.#bytes = new Budget({
       max: options.maxInFlightBytes,
       clock,
@@ -60,13 +65,19 @@ export class Ingest {
   async take(request: IncomingMessage, head: RequestHead): Promise<IntakeResult> {
     const slot = this.#requests.lease()
     const room = this.#bytes.lease()
+    const { bodyMemory, clock, metrics } = this.#options
+    let memory: BodyMemory | undefined
+    let turn: Turn | undefined
     try {
       await slot.take(1)
       const maxReadBytes = this.#options.maxBodyBytes * limits.bodyKeptFactor
-      const body = await readBody(request, maxReadBytes, room, this.#options.clock)
-      this.#options.metrics.httpBodyBytes.inc(body.length)
-      return await this.#takeOnce(request, head, body, room)
+      turn = await this.#turns.enter(Number(request.headers['content-length'] ?? 0))
+      memory = await readBody(request, maxReadBytes, room, clock, bodyMemory)
+      metrics.httpBodyBytes.inc(memory.bytes.length)
+      return await this.#takeOnce(request, head, memory, room)
     } finally {
+      memory?.release()
+      turn?.leave()
       room.release()
       slot.release()
     }
@@ -76,13 +87,13 @@ export class Ingest {
   async #takeOnce(
     request: IncomingMessage,
     head: RequestHead,
-    body: Buffer,
+    memory: BodyMemory,
     room: Lease,
   ): Promise<IntakeResult> {
     const { dedup } = this.#options
-    const identity = dedup?.identityOf(request, head, body)
+    const identity = dedup?.identityOf(request, head, memory.bytes)
     if (dedup === undefined || identity === undefined) {
-      return this.#takeUnremembered(request, head, body, room)
+      return this.#takeUnremembered(request, head, memory, room)
     }
     if (dedup.seemsHeld(request, identity)) await dedup.closesSeen()
     const claim = dedup.claim(request, identity)
@@ -92,21 +103,21 @@ export class Ingest {
       case 'joined':
         return this.#joined(claim.result, room)
       case 'new':
-        return claim.hold(this.#takeBody(head, body, room, claim.mark))
+        return claim.hold(this.#takeBody(head, memory, room, claim.mark))
     }
   }
 
   #takeUnremembered(
     request: IncomingMessage,
     head: RequestHead,
-    body: Buffer,
+    memory: BodyMemory,
     room: Lease,
   ): Promise<IntakeResult> {
-    if (!this.#options.joinIdenticalRequests) return this.#takeBody(head, body, room)
-    const key = joinKey(request, head, body)
+    if (!this.#options.joinIdenticalRequests) return this.#takeBody(head, memory, room)
+    const key = joinKey(request, head, memory.bytes)
     const result = this.#inWork.join(key, request, closesBeforeRetry(request))
     if (result !== undefined) return this.#joined(result, room)
-    return this.#inWork.add(key, request, this.#takeBody(head, body, room))
+    return this.#inWork.add(key, request, this.#takeBody(head, memory, room))
   }
 
   #joined(result: Promise<IntakeResult>, room: Lease): Promise<IntakeResult> {
@@ -115,8 +126,28 @@ export class Ingest {
     return result
   }
 
-  #takeBody(head: RequestHead, body: Buffer, room: Lease, mark?: RequestMark): Promise<IntakeResult> {
-    return this.#options.bodyIntake.take(body, head, room, mark)
+  #takeBody(head: RequestHead, memory: BodyMemory, lease: Lease, mark?: RequestMark): Promise<IntakeResult> {
+    return this.#options.bodyIntake.take(memory.bytes, head, this.#roomFor(lease, memory), mark)
+  }
+
+  /** What a body grows by is in new buffers. */
+  #roomFor(lease: Lease, memory: BodyMemory): Room {
+    const { bodyMemory } = this.#options
+    return {
+      take: (bytesCount) => {
+        bodyMemory.noteGarbage(bytesCount)
+        return lease.take(bytesCount)
+      },
+      hasRoom: lease.hasRoom,
+      count: (bytesCount) => {
+        bodyMemory.noteGarbage(bytesCount)
+        lease.count(bytesCount)
+      },
+      hold: () => {
+        memory.hold()
+        return () => memory.release()
+      },
+    }
   }
 }
 

@@ -56,7 +56,9 @@ export class HttpServer {
     const app = this.#app()
     const onRequest: RequestListener = (request, response) => {
       options.ingest.arrived(request, response)
-      app(request, response)
+      // The pages are for GET and HEAD. Records go past express, whose routing costs as much as all that Node does for a request.
+      if (isPost(request)) void this.#handle(request, response)
+      else app(request, response)
     }
     this.#server = createShipperServer({
       onRequest,
@@ -127,15 +129,14 @@ export class HttpServer {
       if (left > 0) this.#owed.set(socket, left)
       else this.#owed.delete(socket)
     })
-    const isPost = request.method === 'POST' || request.method === 'PUT'
     const startedAt = clock.monotonic()
     try {
-      if (isPost) await this.#take(request, response)
+      if (isPost(request)) await this.#take(request, response)
       else this.#answerOther(request, response)
     } catch (error) {
       await this.#refuse(request, response, error)
     } finally {
-      if (isPost) metrics.httpRequestSeconds.observe((clock.monotonic() - startedAt) / 1000)
+      if (isPost(request)) metrics.httpRequestSeconds.observe((clock.monotonic() - startedAt) / 1000)
     }
   }
 
@@ -221,8 +222,11 @@ function isUnauthorized(error: unknown): boolean {
 }
 
 function answerFormFor(request: IncomingMessage, tagHeader: string): AnswerForm {
-  const isPost = request.method === 'POST' || request.method === 'PUT'
-  return isPost ? answerFormOf(headOf(request, tagHeader)) : jsonForm
+  return isPost(request) ? answerFormOf(headOf(request, tagHeader)) : jsonForm
+}
+
+function isPost({ method }: IncomingMessage): boolean {
+  return method === 'POST' || method === 'PUT'
 }
 
 function isRecordsPath(path: string): boolean {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { BodyMemoryPool } from '../../sidecar/http/body-memory.ts'
 import { Deduplication, type DeduplicationOptions } from '../../sidecar/http/deduplication.ts'
 import { Ingest } from '../../sidecar/http/ingest.ts'
 import { HttpServer } from '../../sidecar/http/server.ts'
@@ -65,6 +66,7 @@ export async function startDedupListener(t: TestContext, options: DedupListenerO
         return { records: 1, deadLetters: 0 }
       },
     },
+    bodyMemory: new BodyMemoryPool(),
     maxBodyBytes: 1_000_000,
     maxInFlightBytes: 100_000_000,
     maxInFlightRequests: 1_000,

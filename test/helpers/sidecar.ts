@@ -7,6 +7,7 @@ import { createMetrics, type Metrics } from '../../sidecar/observability/metrics
 import { systemClock as clock } from '../../sidecar/platform/clock.ts'
 import { systemFileSystem as fileSystem } from '../../sidecar/platform/file-system.ts'
 import { systemRandom as random } from '../../sidecar/platform/random.ts'
+import { BodyMemoryPool } from '../../sidecar/http/body-memory.ts'
 import { startSidecar, type Sidecar } from '../../sidecar/sidecar.ts'
 import { onCleanup } from './cleanup.ts'
 
@@ -56,6 +57,7 @@ export async function runSidecar(
     metrics,
     version,
     onFatal,
+    bodyMemory: new BodyMemoryPool({ onFree: spoil }),
   })
   let drained: Promise<void> | undefined
   const drain = () => (drained ??= sidecar.drain())
@@ -70,6 +72,11 @@ export async function runSidecar(
     logLines,
     fatal,
   }
+}
+
+/** Who reads a body after it gave it back finds this. */
+function spoil(bytes: Buffer): void {
+  bytes.fill('~')
 }
 
 export function configText({

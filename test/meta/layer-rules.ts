@@ -18,6 +18,7 @@ const stages = [
   'shape',
   'journal',
   'batch',
+  'compress',
   'delivery',
   'checkpoint',
   'ledger',
@@ -29,12 +30,15 @@ const stages = [
  * has a home folder; a second one is a decision that belongs into `sidecar/decisions/`.
  */
 export const layerRules: Readonly<Record<string, Rule>> = {
-  'main.ts': { inside: ['*'], packages: [] },
+  'main.ts': { inside: ['cli.ts', 'stop-signal.ts'], packages: [] },
+  'stop-signal.ts': { inside: [], packages: [] },
+  'cli.ts': { inside: ['*'], packages: [] },
   'sidecar.ts': {
-    inside: [...stages, 'core', 'observability', 'config', 'drain.ts'],
+    inside: [...stages, 'core', 'observability', 'config', 'drain.ts', 'take-again.ts'],
     packages: [],
     except: ['config/load.ts'],
   },
+  'take-again.ts': { inside: [...stages, 'core'], packages: [] },
   'drain.ts': { inside: [...stages, 'core', 'observability'], packages: [] },
   core: { inside: [], packages: [] },
   platform: { inside: ['core'], packages: [] },
@@ -46,6 +50,7 @@ export const layerRules: Readonly<Record<string, Rule>> = {
   shape: { inside: ['core'], packages: [] },
   journal: { inside: ['core', 'observability'], packages: [] },
   batch: { inside: ['core', 'observability'], packages: [] },
+  compress: { inside: ['core', 'observability'], packages: ['koffi'] },
   ledger: { inside: ['core', 'observability'], packages: [] },
   delivery: { inside: ['core', 'observability'], packages: [] },
   checkpoint: { inside: ['core', 'observability'], packages: [] },

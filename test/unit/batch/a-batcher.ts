@@ -1,5 +1,5 @@
 import { Batcher } from '../../../sidecar/batch/batcher.ts'
-import { compress } from '../../../sidecar/batch/compress.ts'
+import { zlibCompressor } from '../../../sidecar/compress/zlib-compressor.ts'
 import type { SidecarError } from '../../../sidecar/core/errors.ts'
 import { limits } from '../../../sidecar/core/limits.ts'
 import type { BatchStore, Deliver, RequestLedger, SealedBatch } from '../../../sidecar/core/ports.ts'
@@ -62,7 +62,7 @@ export function createBatcher(
     deliver,
     ledger: overrides.ledger,
     compressions: new Semaphore(limits.compressionsInFlight),
-    compress,
+    compress: zlibCompressor.compress,
     maxDestinations: overrides.maxDestinations ?? 1_000,
     maxPendingBytes: overrides.maxPendingBytes ?? 100_000_000,
     clock,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Batcher } from '../../../sidecar/batch/batcher.ts'
-import { compress } from '../../../sidecar/batch/compress.ts'
+import { zlibCompressor } from '../../../sidecar/compress/zlib-compressor.ts'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
 import type { BatchStore, SealedBatch } from '../../../sidecar/core/ports.ts'
 import { Semaphore } from '../../../sidecar/core/semaphore.ts'
@@ -42,7 +42,7 @@ function create(isDurable = true) {
     deliver: { deliver: async (batch) => void batches.push(batch) },
     ledger: undefined,
     compressions: new Semaphore(4),
-    compress,
+    compress: zlibCompressor.compress,
     maxDestinations: 10,
     maxPendingBytes: 10_000,
     clock,

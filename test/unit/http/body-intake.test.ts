@@ -64,7 +64,8 @@ function create(overrides: Overrides = {}) {
     metrics: createMetrics(),
   })
   const count = (bytesCount: number) => void (state.heldBytes += bytesCount)
-  const room = { take: async (amount: number) => count(amount), hasRoom: () => state.hasRoom, count }
+  const hold = () => () => undefined
+  const room = { take: async (amount: number) => count(amount), hasRoom: () => state.hasRoom, count, hold }
   const take = (body: string | Buffer, head: Partial<RequestHead> = {}, mark?: RequestMark) =>
     bodyIntake.take(Buffer.from(body as string), { path: '/path', ...head }, room, mark)
   return { clock, state, take }

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
 import { limits } from '../../../sidecar/core/limits.ts'
 import { readBody } from '../../../sidecar/http/body.ts'
+import { BodyMemoryPool } from '../../../sidecar/http/body-memory.ts'
 import { Budget } from '../../../sidecar/http/budget.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
 
@@ -14,17 +15,18 @@ function create(headers: Record<string, string> = {}) {
   const lease = new Budget({ max: 1_000, clock, onChange, describe: () => '' }).lease()
   const stream = new PassThrough()
   const request = Object.assign(stream, { headers }) as unknown as IncomingMessage
-  return { clock, lease, stream, request, used: () => used }
+  const pool = new BodyMemoryPool()
+  return { clock, lease, pool, stream, request, used: () => used }
 }
 
 describe('readBody', () => {
   it('takes room for what is announced, or for what comes', async () => {
     for (const headers of [{ 'content-length': '6' }, {}]) {
-      const { request, lease, clock, stream, used } = create(headers)
-      const body = readBody(request, 100, lease, clock)
+      const { request, lease, clock, pool, stream, used } = create(headers)
+      const body = readBody(request, 100, lease, clock, pool)
       stream.write('abc')
       stream.end('def')
-      assert.equal((await body).toString(), 'abcdef')
+      assert.equal((await body).bytes.toString(), 'abcdef')
       assert.equal(used(), 6)
       lease.release()
       assert.equal(used(), 0)
@@ -33,9 +35,9 @@ describe('readBody', () => {
   })
 
   it('gives up a body of which nothing more comes', async () => {
-    const { request, lease, clock, stream } = create({ 'content-length': '6' })
+    const { request, lease, clock, pool, stream } = create({ 'content-length': '6' })
     const stalled = { code: 'HTTP_BODY_STALLED', httpStatus: 408 }
-    const refused = assert.rejects(readBody(request, 100, lease, clock), stalled)
+    const refused = assert.rejects(readBody(request, 100, lease, clock, pool), stalled)
     stream.write('abc')
     await clock.advanceAndSettle(limits.bodyStallMs - 1)
     stream.write('d')
@@ -44,8 +46,8 @@ describe('readBody', () => {
   })
 
   it('says that the client went away', async () => {
-    const { request, lease, clock, stream } = create()
-    const refused = assert.rejects(readBody(request, 100, lease, clock), { code: 'HTTP_BODY_ABORTED' })
+    const { request, lease, clock, pool, stream } = create()
+    const refused = assert.rejects(readBody(request, 100, lease, clock, pool), { code: 'HTTP_BODY_ABORTED' })
     stream.destroy(new Error('aborted'))
     await refused
   })

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { SidecarError } from '../../../sidecar/core/errors.ts'
 import { limits } from '../../../sidecar/core/limits.ts'
 import type { RequestHead } from '../../../sidecar/core/request-head.ts'
+import { BodyMemoryPool } from '../../../sidecar/http/body-memory.ts'
 import { Ingest } from '../../../sidecar/http/ingest.ts'
 import { createMetrics } from '../../../sidecar/observability/metrics.ts'
 import { ManualClock } from '../../fakes/manual-clock.ts'
@@ -26,6 +27,7 @@ function create({ maxInFlightRequests = 100, joinIdenticalRequests = true }: Opt
         return state.take()
       },
     },
+    bodyMemory: new BodyMemoryPool(),
     maxBodyBytes: 1_000,
     maxInFlightBytes: 10_000,
     maxInFlightRequests,
