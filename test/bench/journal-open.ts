@@ -9,21 +9,16 @@
  * files are removed afterwards.
  */
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { File, FileSystem, Frame, RequestLedger } from '../../sidecar/core/ports.ts'
-import { DiskStore } from '../../sidecar/journal/disk-store.ts'
-import { silentLog } from '../../sidecar/observability/log.ts'
-import { createMetrics } from '../../sidecar/observability/metrics.ts'
-import { systemClock } from '../../sidecar/platform/clock.ts'
+import type { File, FileSystem } from '../../sidecar/core/ports.ts'
 import { systemFileSystem } from '../../sidecar/platform/file-system.ts'
-import { systemRandom } from '../../sidecar/platform/random.ts'
 import { aDestination } from '../helpers/batches.ts'
 import { aSlice, exactlyOnce } from '../helpers/requests.ts'
+import { fillJournal, rememberAll, startStore } from './fill-journal.ts'
 
 const { values } = parseArgs({
   options: {
@@ -38,8 +33,6 @@ const { values } = parseArgs({
 })
 const batchesCount = Number(values.batches)
 const openCount = Number(values.open)
-const payloadBytes = 100_000
-const requestsPerFrame = Number(values.requests)
 const mb = (bytes: number) => (bytes / 1e6).toFixed(1)
 
 if (values.measure !== undefined) await measure(values.measure)
@@ -59,28 +52,16 @@ else {
 
 async function fill(directory: string): Promise<void> {
   const startedAt = performance.now()
-  const store = await start(directory, systemFileSystem)
-  const framesCount = Math.max(1, Math.round((Number(values.gb) * 1e9) / batchesCount / payloadBytes))
-  // The same in all frames: nothing at a start looks into a payload.
-  const payload = randomBytes(payloadBytes)
-  let requestsCount = 0
-  const nextFrame = (): Frame => {
-    const requests = Array.from({ length: requestsPerFrame }, (_, n) =>
-      aSlice(requestsCount + n, { recordCount: 100, partRecords: 100 }),
-    )
-    requestsCount += requestsPerFrame
-    return { recordCount: 1_000, rawBytes: 1_000_000, rawCrc32: 1, payload, requests }
+  const options = {
+    gb: Number(values.gb),
+    batchesCount,
+    openCount,
+    requestsPerFrame: Number(values.requests),
   }
-  for (let n = 0; n < batchesCount; n += 1) {
-    const batch = await store.open(aDestination({ table: `Table${n % 20}` }), exactlyOnce)
-    for (let frame = 0; frame < framesCount; frame += 1) await batch.append(nextFrame())
-    if (n < batchesCount - openCount) await batch.seal()
-  }
-  await store.close()
-  const size = mb(batchesCount * framesCount * payloadBytes)
+  const { bytesCount, requestsCount } = await fillJournal(directory, options)
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
   console.log(
-    `${size} MB in ${batchesCount} batches, ${openCount} of them open, ${requestsCount} requests; made in ${seconds} s`,
+    `${mb(bytesCount)} MB in ${batchesCount} batches, ${openCount} of them open, ${requestsCount} requests; made in ${seconds} s`,
   )
 }
 
@@ -90,7 +71,7 @@ async function measure(directory: string): Promise<void> {
   const rssBefore = process.memoryUsage.rss()
   const startedAt = performance.now()
   const ledger = rememberAll((count) => (requestsCount += count))
-  const store = await start(directory, counting(counts), ledger)
+  const store = await startStore(directory, counting(counts), ledger)
   const batches = await store.recover()
   const readyMs = performance.now() - startedAt
   const { read, written } = counts
@@ -110,37 +91,6 @@ async function measure(directory: string): Promise<void> {
   )
   await batch.seal()
   await store.close()
-}
-
-function start(directory: string, fileSystem: FileSystem, ledger = rememberAll(() => undefined)) {
-  return DiskStore.start({
-    directory,
-    maxDiskBytes: 1e12,
-    syncIntervalMs: 500,
-    ledger,
-    dedupWindowMs: 3_600_000,
-    dedupMaxKeys: 1e9,
-    fileSystem,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog(),
-    metrics: createMetrics(),
-    onFatal: (error) => {
-      throw error
-    },
-  })
-}
-
-/** The ledger itself is measured elsewhere. */
-function rememberAll(onRestored: (count: number) => void): RequestLedger {
-  return {
-    isStored: () => false,
-    forget: () => undefined,
-    missing: () => [],
-    store: () => undefined,
-    restore: (slices) => onRestored(slices.length),
-    isLive: () => true,
-  }
 }
 
 /** The real disk, with a count of the bytes that go over it. */
