@@ -117,8 +117,15 @@ class Connection {
     this.#index = index
     this.#bodies = bodies
     this.#state = state
-    // Answers are short and come in one piece.
-    socket.on('data', (chunk) => this.#answered?.(Number(chunk.toString('latin1', 9, 12))))
+    // Answers are short, and the head comes in one piece.
+    socket.on('data', (chunk) => {
+      const text = chunk.toString('latin1')
+      if (!text.startsWith('HTTP/1.1 ')) return
+      const status = Number(text.slice(9, 12))
+      // Only once, since all are alike.
+      if (status >= 300 && state.refused === 0) console.error(text)
+      this.#answered?.(status)
+    })
     for (const event of ['error', 'end']) {
       socket.on(event, (error?: unknown) => {
         throw new Error(`connection ${index} was ended by the other side`, { cause: error })

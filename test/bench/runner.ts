@@ -34,7 +34,7 @@ export type Run = {
 /** A reason not to measure a row. */
 class Skipped extends Error {}
 
-const quickShare = 0.3
+const quickShare = 0.2
 
 export async function runRows(options: RunOptions): Promise<Run> {
   const chosen = choose(options)
@@ -83,7 +83,8 @@ async function runRow(row: Row, before: readonly Result[], options: RunOptions):
   try {
     return { ...base, outcome: 'measured', values: await runJob(job, before, options), note: '' }
   } catch (error) {
-    const note = error instanceof Error ? error.message : String(error)
+    // The first line, since a program that ends may say much.
+    const note = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] as string
     return { ...base, outcome: error instanceof Skipped ? 'skipped' : 'failed', values: {}, note }
   }
 }

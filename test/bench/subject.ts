@@ -55,10 +55,12 @@ export class Subject {
     const { promise, resolve, reject } = Promise.withResolvers<Started>()
     let complaint = ''
     child.stderr?.on('data', (chunk: Buffer) => {
-      complaint = `${complaint}${chunk.toString()}`.slice(-2_000)
+      complaint = `${complaint}${chunk.toString()}`.slice(0, 500)
       if (process.env['BENCH_LOG'] !== undefined) process.stderr.write(chunk)
     })
-    child.once('exit', (code) => reject(new Error(`the program ended with ${code}: ${complaint}`)))
+    child.once('exit', (code) =>
+      reject(new Error(`the program ended with ${code}: ${complaint.replaceAll(/\s+/g, ' ')}`)),
+    )
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       if (line.includes('"sidecar.started"')) resolve(JSON.parse(line) as Started)
       if (process.env['BENCH_LOG'] !== undefined) console.error(line)

@@ -31,7 +31,7 @@ export async function verify(order: VerificationOrder): Promise<Verified> {
   const subject = await Subject.start(scope, directory, kusto.url, order)
   const sent = await send(subject, order)
   await subject.settle(sent.size)
-  return compare(sent, blobsDirectory)
+  return await compare(sent, blobsDirectory)
 }
 
 /** Records are identified by `trace`, 32 random digits. */
