@@ -12,7 +12,7 @@ import { judge } from './targets.ts'
 
 const help = `npm run bench -- [options]
 
-  --quick          under a minute: fewer rows, less load
+  --quick          two minutes: fewer rows, less load
   --only NAME      only the rows whose name contains this; may be given several times
   --list           the names of the rows
   --backlog-gb N   also with so many GB in the journal (needs the room, and twice that time)

@@ -148,7 +148,7 @@ class Connection {
 
   async #post(body: Body, path: string, number: number): Promise<void> {
     const state = this.#state
-    const bytes = salted(body, number)
+    const bytes = salted(body, number, state.order.seed)
     const head = headOf(path, state.order.form, bytes.length)
     const startedAt = performance.now()
     for (;;) {
@@ -177,11 +177,11 @@ class Connection {
   }
 }
 
-/** Each request is another one, or it would be taken for a retry. */
-function salted({ bytes, saltOffset, saltLength }: Body, number: number): Buffer {
+/** Each request is another one, also than those of an earlier load, or it would be taken for a retry. */
+function salted({ bytes, saltOffset, saltLength }: Body, number: number, seed: number): Buffer {
   const copy = Buffer.from(bytes)
   if (saltLength === 4) copy.writeUInt32LE(number + 1, saltOffset)
-  else copy.write(number.toString(16).padStart(saltLength, '0'), saltOffset, 'latin1')
+  else copy.write((seed * 2 ** 40 + number).toString(16).padStart(saltLength, '0'), saltOffset, 'latin1')
   return copy
 }
 
