@@ -13,7 +13,7 @@ import { listenForStop } from './stop-signal.ts'
 const heapFlags = ['--max-semi-space-size=4', '--heap-growing-percent=100', '--expose-gc']
 
 const words = process.argv.slice(2)
-const isSidecar = words.length === 0 || words[0]?.startsWith('--config') === true
+const isSidecar = words[0] === undefined || words[0] === 'run' || words[0].startsWith('--config')
 if (isSidecar) startAgainWith(heapFlags)
 // At once, since a container's first process ignores signals that nobody listens for, and others end without draining.
 const stopSignal = listenForStop()
