@@ -25,6 +25,8 @@ await main(stopSignal)
 
 /** V8 reads these only when it starts. The process stays the same one, with its number, its streams and its working directory. */
 function startAgainWith(flags: readonly string[]): void {
+  // A flag that another version of V8 does not know would end the process.
+  if (!process.version.startsWith('v24.')) return
   if (process.execArgv.includes(flags[0] as string) || process.execve === undefined) return
   try {
     const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
