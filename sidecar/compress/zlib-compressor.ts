@@ -9,8 +9,7 @@ import type { Compressor } from './compressor.ts'
 const options = {
   level: 1,
   memLevel: 9,
-  // Room for what becomes of a large group, so that it mostly comes in one piece.
-  chunkSize: 1024 * 1024,
+  chunkSize: 256 * 1024,
   flush: constants.Z_SYNC_FLUSH,
   // The whole output is there before the callback of a write, however large it is.
   readableHighWaterMark: Number.MAX_SAFE_INTEGER,
@@ -52,9 +51,16 @@ class Deflater {
       this.#parts = []
       // The next piece must not refer to this one.
       this.#stream.reset()
-      const [only] = parts
-      return resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts))
+      return resolve(ofOwnSize(parts))
     })
     return promise
   }
+}
+
+/** A part is a view of memory that later pieces share, and would keep all of it. */
+function ofOwnSize(parts: readonly Buffer[]): Buffer {
+  const piece = Buffer.allocUnsafeSlow(parts.reduce((sum, { length }) => sum + length, 0))
+  let offset = 0
+  for (const part of parts) offset += part.copy(piece, offset)
+  return piece
 }
