@@ -13,8 +13,8 @@ export type BatcherOptions = LaneContext & {
   readonly maxPendingBytes: number
 }
 
-/** Settles when nothing of a block is in work any more; whether its sender waits for it. */
-type Write = { readonly written: Promise<void>; readonly isAwaited: boolean }
+/** Each promise settles when nothing of its block is in work any more. */
+type Writes = { readonly all: readonly Promise<void>[]; readonly awaited: readonly Promise<void>[] }
 
 /** What a waiting request costs besides its records: promises, entries, the buffer around them. */
 const requestOverheadBytes = 1_000
@@ -69,16 +69,16 @@ export class Batcher implements Intake {
     mark?: RequestMark,
     onThrough: () => void = () => undefined,
   ): Promise<void> {
-    let writes: readonly Write[] = []
+    let writes: Writes = { all: [], awaited: [] }
     try {
       writes = await this.#appendMissing(parts, mark)
     } finally {
-      void Promise.allSettled(writes.map(({ written }) => written)).then(onThrough)
+      void Promise.allSettled(writes.all).then(onThrough)
     }
-    await Promise.all(writes.filter(({ isAwaited }) => isAwaited).map(({ written }) => written))
+    await Promise.all(writes.awaited)
   }
 
-  async #appendMissing(parts: readonly RoutedBlock[], mark: RequestMark | undefined): Promise<Write[]> {
+  async #appendMissing(parts: readonly RoutedBlock[], mark: RequestMark | undefined): Promise<Writes> {
     const filled = parts.filter(({ block }) => recordCount(block) > 0)
     const { ledger } = this.#options
     if (mark === undefined || ledger === undefined) return this.#append(filled)
@@ -89,27 +89,28 @@ export class Batcher implements Intake {
       await earlier
     }
     const writes = this.#append(missingBlocks(filled, mark, ledger))
-    const awaited = writes.filter(({ isAwaited }) => isAwaited).map(({ written }) => written)
-    const through = Promise.allSettled(awaited).then(() => this.#inWork.delete(mark.key))
+    const through = Promise.allSettled(writes.awaited).then(() => this.#inWork.delete(mark.key))
     this.#inWork.set(mark.key, through)
     return writes
   }
 
-  /** Hands the blocks to their lanes. Each promise settles when nothing of its block is in work any more. */
-  #append(blocks: readonly MarkedBlock[]): Write[] {
+  /** Hands the blocks to their lanes. */
+  #append(blocks: readonly MarkedBlock[]): Writes {
     this.ensureRoom(blocks)
     // All lanes before any record: a part that is refused must not leave the others stored.
     const lanes = this.#lanesFor(blocks.map(({ target }) => target))
-    const writes: Write[] = []
+    const all: Promise<void>[] = []
+    const awaited: Promise<void>[] = []
     for (const [index, { target, block, origin }] of blocks.entries()) {
       const bytesCount = sizeOf({ target, block })
       this.#reserve(bytesCount)
       const written = (lanes[index] as Lane).append(block, origin).finally(() => this.#release(bytesCount))
       // Sent away or not, the sender hears of it once all parts are through; until then nobody else listens.
       written.catch(() => undefined)
-      writes.push({ written, isAwaited: target.guarantee !== 'none' })
+      all.push(written)
+      if (target.guarantee !== 'none') awaited.push(written)
     }
-    return writes
+    return { all, awaited }
   }
 
   /** Seals what is open now, also when more records wait. Resolves when it was handed to delivery. */
