@@ -57,7 +57,6 @@ const levels = new Uint8Array(depthMax)
  */
 export function endOfObject(body: Checked, start: number): number {
   const { bytes } = body
-  const limit = bytes.length
   let offset = start + 1
   let depth = 0
   let isObject = true
@@ -93,7 +92,7 @@ export function endOfObject(body: Checked, start: number): number {
       offset += 1
       if (next === COMMA) break
       if (next !== (isObject ? CLOSE_BRACE : CLOSE_BRACKET)) return ~offset
-      if (depth === 0) return offset <= limit ? offset : ~limit
+      if (depth === 0) return offset
       depth -= 1
       isObject = levels[depth] === 1
     }
@@ -133,10 +132,9 @@ function endOfString(body: Checked, start: number): number {
     }
     if (offset >= limit) return ~limit
     const byte = bytes[offset] as number
-    if (endsRun[byte] === 0) offset += 1
-    else if (byte === QUOTE) return offset + 1
-    else if (byte === BACKSLASH) offset = endOfEscape(bytes, offset + 1)
-    else return ~offset
+    if (byte === QUOTE) return offset + 1
+    if (byte !== BACKSLASH) return ~offset
+    offset = endOfEscape(bytes, offset + 1)
     if (offset < 0) return offset
   }
 }
