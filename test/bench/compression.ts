@@ -3,8 +3,7 @@
  *
  *   node test/bench/compression.ts [--mb 64] [--runs 3] [--in-flight 4]
  *
- * The corpus is made up of log lines of 150 to 900 bytes: JSON with a time, a trace id, a few fixed fields and words of a message with frequent and seldom
- * ones, the same at each run. MB are of uncompressed bytes. "A core" is by the CPU time of the whole process, threads and collector included; the
+ * The records are the mix of `corpus.ts`, the same at each run. MB are of uncompressed bytes. "A core" is by the CPU time of the whole process, threads and collector included; the
  * best of `--runs` counts. "Loop" is the share of the time in which the event loop was busy.
  */
 import { parseArgs } from 'node:util'
@@ -13,7 +12,7 @@ import { IsalCompressor } from '../../sidecar/compress/isal-compressor.ts'
 import { loadIsal } from '../../sidecar/compress/isal-library.ts'
 import { selfTest } from '../../sidecar/compress/self-test.ts'
 import { zlibCompressor } from '../../sidecar/compress/zlib-compressor.ts'
-import { SeededRandom } from '../fakes/seeded-random.ts'
+import { Corpus } from './corpus.ts'
 
 const { values } = parseArgs({
   options: {
@@ -37,7 +36,7 @@ const engines: readonly (readonly [string, Compressor])[] = [
   ['isal 1', new IsalCompressor(library, zlibCompressor.compress, 1)],
   ['isal 2', isal],
 ]
-const corpus = logLines(Number(values.mb) * 1e6)
+const corpus = new Corpus('mix', 1).body('ndjson', Number(values.mb) * 1e6).bytes
 console.log('engine      group   ratio   MB/s   MB/s a core   CPU s/GB   CPU us a group   loop')
 for (const size of [2_000, 16_000, 64_000, 256_000, 1_000_000]) {
   for (const [name, compressor] of engines) console.log(await measure(name, compressor, size))
@@ -86,31 +85,4 @@ async function compressAll({ compress }: Compressor, groups: readonly Buffer[]):
   }
   await Promise.all(Array.from({ length: inFlight }, work))
   return compressedBytes
-}
-
-function logLines(bytes: number): Buffer {
-  const random = new SeededRandom(1)
-  const upTo = (count: number) => random.integer(count)
-  const words = Array.from({ length: 800 }, (_, n) =>
-    upTo(1e9)
-      .toString(36)
-      .slice(0, 3 + (n % 8)),
-  )
-  const lines: string[] = []
-  let length = 0
-  for (let n = 0; length < bytes; n += 1) {
-    const message = Array.from({ length: 5 + upTo(90) }, () => words[Math.floor(random.next() ** 2 * 800)])
-    const line = JSON.stringify({
-      time: new Date(1_795_000_000_000 + n * 37).toISOString(),
-      level: ['info', 'info', 'info', 'warn', 'error'][upTo(5)],
-      logger: `app.${words[upTo(20)]}`,
-      message: message.join(' '),
-      pod: `web-7d9f6c-${upTo(10)}`,
-      trace: upTo(2 ** 48).toString(16),
-      durationMs: upTo(1000),
-    })
-    lines.push(line, '\n')
-    length += line.length + 1
-  }
-  return Buffer.from(lines.join('')).subarray(0, bytes)
 }
